@@ -1,0 +1,11 @@
+"""Move one table onto another: score-difference flow and its relatives, the scikit-learn way.
+
+``fit(X_target)``, ``transform(X_source)``, ``sample(n)``.
+"""
+
+from __future__ import annotations
+
+from skflow.samplers import SDFlowSampler
+
+__all__ = ["SDFlowSampler", "__version__"]
+__version__ = "0.1.0"

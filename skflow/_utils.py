@@ -1,0 +1,98 @@
+"""Validation and randomness shared by every room of the package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_array, check_random_state
+
+T = TypeVar("T")
+
+
+def check_rows(X: ArrayLike, *, name: str, n_features: int | None = None) -> NDArray:
+    """Return X as a finite, non-empty 2-d array of float32 (if it is) or float64."""
+    X = check_array(X, dtype=[np.float64, np.float32], order="C", input_name=name)
+    if n_features is not None and X.shape[1] != n_features:
+        raise ValueError(f"{name} has {X.shape[1]} features, but {n_features} are expected.")
+    return X
+
+
+def check_weights(sample_weight: ArrayLike | None, X: NDArray) -> NDArray | None:
+    """Return non-negative float64 weights, one a row, not all zero (None stays None)."""
+    if sample_weight is None:
+        return None
+    weight = check_array(
+        sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
+    )
+    if weight.shape != (len(X),):
+        raise ValueError(
+            f"sample_weight has shape {weight.shape}, but one weight for each of the {len(X)} "
+            "rows is expected."
+        )
+    if weight.min() < 0:
+        raise ValueError(f"sample_weight must not be negative, got {weight.min()}.")
+    if weight.max() == 0:
+        raise ValueError("sample_weight is zero everywhere: at least one row must count.")
+    return weight
+
+
+def normalize_weights(weight: NDArray | None, n_rows: int) -> NDArray:
+    """Return float64 weights that sum to one (all equal if None)."""
+    if weight is None:
+        return np.full(n_rows, 1 / n_rows)
+    return weight / weight.sum()
+
+
+def check_scale(value: Any, *, name: str) -> float:
+    """Return a positive, finite number."""
+    if not isinstance(value, Real) or not 0 < float(value) < np.inf:
+        raise ValueError(f"{name} must be a positive, finite number, got {value!r}.")
+    return float(value)
+
+
+def check_count(value: Any, *, name: str, minimum: int = 1) -> int:
+    """Return an integer of at least ``minimum``."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < minimum:
+        raise ValueError(f"{name} must be an integer of at least {minimum}, got {value!r}.")
+    return int(value)
+
+
+def lookup(registry: Mapping[str, T], key: Any, *, name: str) -> T:
+    """Return ``registry[key]``, or say which keys there are."""
+    if not isinstance(key, str) or key not in registry:
+        known = ", ".join(repr(known) for known in registry)
+        raise ValueError(f"{name}={key!r} is not known. Known: {known}.")
+    return registry[key]
+
+
+def from_registry(registry: Mapping[str, type[T]], spec: Any, base: type[T], *, name: str) -> T:
+    """Return an object of class ``base`` given by its name in the registry, or as it is."""
+    if isinstance(spec, base):
+        return spec
+    return lookup(registry, spec, name=name)()
+
+
+def progress(steps: Iterable[T], *, total: int, verbose: Any, label: str) -> Iterable[T]:
+    """Show a progress bar over the steps on a terminal (none in a pipe) if ``verbose``."""
+    if not verbose:
+        return steps
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        raise ImportError(
+            f"verbose={verbose!r} draws its progress bar with tqdm, which is not installed: "
+            'pip install "scikit-sdflow[table]", or set verbose=0.'
+        ) from None
+    return tqdm(steps, total=total, desc=label, disable=None, leave=False)
+
+
+def make_generator(random_state: Any) -> np.random.Generator:
+    """Return a numpy Generator seeded from scikit-learn's ``random_state`` convention."""
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    legacy = check_random_state(random_state)
+    return np.random.default_rng(legacy.randint(0, 2**32, size=4, dtype=np.uint32))

@@ -1,0 +1,165 @@
+r"""Bandwidths from data: a length σ for a table, by a number, a name, or "factor*name".
+
+=============  ===================================================================================
+name           σ
+=============  ===================================================================================
+``nn``         median distance of a row to its nearest other row
+``median``     median distance between two rows
+``rms``        RMS radius, ``sqrt(E‖x - E x‖²)``
+``scott``      ``s n_eff^(-1/(d+4))`` with ``s² = E‖x - E x‖² / d``  [Scott 1992]
+``silverman``  ``s (n_eff (d+2)/4)^(-1/(d+4))``                        [Silverman 1986]
+=============  ===================================================================================
+
+All are lengths in the units of the data: scaling the table scales σ. Rows that occur twice are
+merged into one of twice the weight and rows of zero weight are dropped first, so a table and its
+weighted summary have the same bandwidths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import pairwise_distances
+from sklearn.neighbors import NearestNeighbors
+
+from skflow._utils import check_rows, check_scale, check_weights, lookup, normalize_weights
+
+__all__ = ["distinct_rows", "resolve_bandwidth"]
+
+MEDIAN_ROWS = 2000  # rows among which the median distance is taken
+
+
+def distinct_rows(X: NDArray, sample_weight: NDArray | None = None) -> tuple[NDArray, NDArray]:
+    """Merge equal rows and drop those of zero weight.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_features)
+        The table.
+    sample_weight : ndarray of shape (n_rows,), default=None
+        Non-negative weights.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_distinct, n_features)
+        The distinct rows, in lexicographic order.
+    weight : ndarray of shape (n_distinct,)
+        Their total weights, float64, summing to one.
+    """
+    weight = normalize_weights(sample_weight, len(X))
+    rows, index = np.unique(X[weight > 0], axis=0, return_inverse=True)
+    return rows, np.bincount(index.ravel(), weights=weight[weight > 0], minlength=len(rows))
+
+
+def weighted_median(values: NDArray, weight: NDArray) -> float:
+    """Median of weighted values; where half the weight is reached exactly, the middle of two."""
+    order = np.argsort(values, kind="stable")
+    values, share = values[order], np.cumsum(weight[order]) / weight.sum()
+    low = np.searchsorted(share, 0.5 * (1 - 1e-12))
+    high = np.searchsorted(share, 0.5 * (1 + 1e-12))
+    return float(values[low] + values[np.minimum(high, len(values) - 1)]) / 2
+
+
+def _nn(rows: NDArray, weight: NDArray) -> float:
+    neighbors = NearestNeighbors(n_neighbors=2).fit(rows)
+    return weighted_median(neighbors.kneighbors(rows)[0][:, 1], weight)
+
+
+def _median(rows: NDArray, weight: NDArray) -> float:
+    if len(rows) > MEDIAN_ROWS:
+        kept = np.random.default_rng(0).choice(len(rows), MEDIAN_ROWS, replace=False)
+        rows, weight = rows[kept], weight[kept]
+    first, second = np.triu_indices(len(rows), 1)
+    distance = pairwise_distances(rows.astype(np.float64))[first, second]
+    return weighted_median(distance, weight[first] * weight[second])
+
+
+def _rms(rows: NDArray, weight: NDArray) -> float:
+    deviation = rows - weight @ rows.astype(np.float64)
+    return float(np.sqrt(weight @ np.einsum("ij,ij->i", deviation, deviation)))
+
+
+def _scott(rows: NDArray, weight: NDArray, factor: float = 1.0) -> float:
+    d, n_effective = rows.shape[1], 1 / np.sum(weight**2)
+    return _rms(rows, weight) / d**0.5 * (n_effective * factor) ** (-1 / (d + 4))
+
+
+def _silverman(rows: NDArray, weight: NDArray) -> float:
+    return _scott(rows, weight, factor=(rows.shape[1] + 2) / 4)
+
+
+BANDWIDTHS: dict[str, Callable[[NDArray, NDArray], float]] = {
+    "nn": _nn,
+    "median": _median,
+    "rms": _rms,
+    "scott": _scott,
+    "silverman": _silverman,
+}
+
+
+def resolve_bandwidth(
+    bandwidth: Any,
+    X: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    name: str = "bandwidth",
+) -> float:
+    """Turn a bandwidth given by a number, a name or "factor*name" into a number.
+
+    Parameters
+    ----------
+    bandwidth : float or str
+        A positive number, in the units of the data; or one of the names in the table of this
+        module, or a multiple such as ``"1.5*nn"``.
+    X : array-like of shape (n_rows, n_features)
+        The table.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Non-negative weights of its rows.
+    name : str, default="bandwidth"
+        What to call the argument in an error.
+
+    Returns
+    -------
+    sigma : float
+        The bandwidth.
+
+    Raises
+    ------
+    ValueError
+        If the number is not positive and finite, the name is unknown, or all rows are equal, so
+        that the table has no scale to name.
+
+    References
+    ----------
+    Scott, D. W. (1992). Multivariate Density Estimation. Wiley.
+    Silverman, B. W. (1986). Density Estimation for Statistics and Data Analysis. Chapman & Hall.
+
+    Examples
+    --------
+    >>> from skflow.bandwidth import resolve_bandwidth
+    >>> resolve_bandwidth("2*nn", [[0.0], [1.0], [3.0], [4.0]])
+    2.0
+    """
+    if isinstance(bandwidth, Real):
+        return check_scale(bandwidth, name=name)
+    factor, _, base = bandwidth.rpartition("*") if isinstance(bandwidth, str) else ("", "", "")
+    rule = lookup(BANDWIDTHS, base.strip() if base else bandwidth, name=name)
+    scale = 1.0
+    if factor:
+        try:
+            scale = check_scale(float(factor), name="the factor")
+        except ValueError:
+            raise ValueError(
+                f"{name}={bandwidth!r}: the factor before '*' must be a positive, finite number."
+            ) from None
+    X = check_rows(X, name="X")
+    rows, weight = distinct_rows(X, check_weights(sample_weight, X))
+    if len(rows) < 2:
+        raise ValueError(
+            f"{name}={bandwidth!r} has no value: all rows of X are equal. Give a number instead."
+        )
+    return scale * rule(rows, weight)

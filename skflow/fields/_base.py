@@ -1,0 +1,157 @@
+r"""Fields: the velocity v of a flow, and the one step that all movers share.
+
+.. math:: z = y + σ ε, \qquad  y ← y + η \, v(z; p, q, σ)          [Weber 2023, algorithm 1]
+
+A *field* learns the target side p once and is not written again. ``start`` gives a *run*, which
+owns whatever changes while rows move (potentials, batches, refreshed critics), so one fitted field
+serves many threads at once. ``v`` is a displacement in the units of the data: η = 1 is a full
+denoiser step.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+__all__ = ["Field", "Recipe", "Run", "displacement"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What "auto" means for a mover that is driven by a field.
+
+    Parameters
+    ----------
+    schedule : str
+        Name of the noise schedule.
+    align : {"affine"} or None
+        Alignment before the first step.
+    n_noise : int
+        Noise draws averaged in a step.
+    step_size : callable
+        ``step_size(n_steps) -> ndarray of shape (n_steps,)``.
+    """
+
+    schedule: str
+    align: str | None
+    n_noise: int
+    step_size: Callable[[int], NDArray]
+
+
+class Run(ABC):
+    """One flow under way: owns what changes, and is used by one thread."""
+
+    @abstractmethod
+    def velocity(
+        self, Z: NDArray, Y: NDArray, sigma: float, *, batch_size: int | None = None
+    ) -> NDArray:
+        """Velocity at the queries.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_rows, n_features)
+            Queries, row i being row i of Y, perturbed or not.
+        Y : ndarray of shape (n_rows, n_features)
+            The moving rows: the population q.
+        sigma : float
+            Noise level and bandwidth of this step.
+        batch_size : int, default=None
+            Rows of either population that the means are estimated from; None is all.
+
+        Returns
+        -------
+        velocity : ndarray of shape (n_rows, n_features)
+            Displacement for η = 1, in the units of the data.
+        """
+
+
+class Field(BaseEstimator, ABC):
+    """Base class of all fields."""
+
+    @abstractmethod
+    def fit(self, X: NDArray, sigmas: NDArray, sample_weight: NDArray | None = None) -> Field:
+        """Learn the target side.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_rows, n_features)
+            Target rows, validated.
+        sigmas : ndarray of shape (n_steps,)
+            The bandwidths that the flow will use.
+        sample_weight : ndarray of shape (n_rows,), default=None
+            Non-negative weights of the target rows.
+
+        Returns
+        -------
+        self : Field
+            The fitted field.
+        """
+
+    @abstractmethod
+    def start(self, rng: np.random.Generator) -> Run:
+        """Begin a flow.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of the run's own randomness (batches).
+
+        Returns
+        -------
+        run : Run
+            A fresh run; the field stays as it is.
+        """
+
+    @abstractmethod
+    def recipe(self) -> Recipe:
+        """Return what "auto" means for movers driven by this field."""
+
+
+def displacement(
+    run: Run,
+    Y: NDArray,
+    sigma: float,
+    *,
+    n_noise: int,
+    rng: np.random.Generator,
+    batch_size: int | None = None,
+) -> NDArray:
+    r"""Perturb the rows, evaluate the field, average over the draws.
+
+    .. math:: Δy = \frac1m Σ_{j=1}^m v(y + σ ε_j; p, q, σ), \qquad ε_{2j} = -ε_{2j-1}
+
+    Parameters
+    ----------
+    run : Run
+        The flow under way.
+    Y : ndarray of shape (n_rows, n_features)
+        The moving rows.
+    sigma : float
+        Noise level and bandwidth.
+    n_noise : int
+        Number m of draws, in antithetic pairs; 0 evaluates the field at the rows themselves.
+    rng : numpy.random.Generator
+        Source of the noise.
+    batch_size : int, default=None
+        Rows that the field's means are estimated from; None is all.
+
+    Returns
+    -------
+    displacement : ndarray of shape (n_rows, n_features)
+        Δy.
+    """
+    if n_noise == 0:
+        return run.velocity(Y, Y, sigma, batch_size=batch_size)
+    total = np.zeros_like(Y)
+    for draw in range(n_noise):
+        if draw % 2 == 0:
+            noise = rng.standard_normal(Y.shape, dtype=Y.dtype.type) * Y.dtype.type(sigma)
+        else:
+            noise = -noise
+        total += run.velocity(Y + noise, Y, sigma, batch_size=batch_size)
+    return total / n_noise

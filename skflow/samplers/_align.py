@@ -1,0 +1,95 @@
+r"""Where a flow begins: alignment of the source, and base distributions for samples.
+
+.. math:: T(y) = m_p + A (y - m_q), \qquad
+          A = C_q^{-1/2} (C_q^{1/2} C_p C_q^{1/2})^{1/2} C_q^{-1/2}
+
+T is the optimal map between two Gaussians of means m and covariances C. The covariances are shrunk
+towards a multiple of the identity, by the oracle-approximating amount.
+
+References
+----------
+Dowson, D. C. and Landau, B. V. (1982). The Fréchet distance between multivariate normal
+distributions. Journal of Multivariate Analysis 12.
+Chen, Y. et al. (2010). Shrinkage Algorithms for MMSE Covariance Estimation. IEEE Transactions on
+Signal Processing 58.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skflow._utils import normalize_weights
+
+__all__ = ["ALIGNMENTS", "affine_map", "gaussian_base", "uniform_base"]
+
+DEGENERATE = 1e-10  # smallest eigenvalue over the largest below which a covariance is degenerate
+
+
+def _moments(X: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
+    """Weighted mean and shrunk covariance."""
+    w = normalize_weights(weight, len(X))
+    mean = w @ X.astype(np.float64)
+    deviation = X - mean
+    C = (deviation * w[:, None]).T @ deviation
+    d, n = len(C), 1 / np.sum(w**2)
+    trace, square = np.trace(C), np.sum(C**2)
+    spread = (n + 1 - 2 / d) * (square - trace**2 / d)
+    signal = (1 - 2 / d) * square + trace**2
+    shrinkage = min(1.0, signal / spread) if spread > 0 else 1.0
+    return mean, (1 - shrinkage) * C + shrinkage * trace / d * np.eye(d)
+
+
+def _root(C: NDArray, power: float = 0.5) -> NDArray:
+    """Power of a symmetric positive definite matrix."""
+    value, vector = np.linalg.eigh(C)
+    return (vector * np.maximum(value, 0) ** power) @ vector.T
+
+
+def _is_degenerate(C: NDArray) -> bool:
+    value = np.linalg.eigvalsh(C)
+    return bool(value[0] <= DEGENERATE * value[-1])
+
+
+def affine_map(Y: NDArray, X: NDArray, weight: NDArray | None = None) -> NDArray:
+    """Move rows by the optimal map between the Gaussians of source and target.
+
+    Parameters
+    ----------
+    Y : ndarray of shape (n_source_rows, n_features)
+        Source rows.
+    X : ndarray of shape (n_rows, n_features)
+        Target rows.
+    weight : ndarray of shape (n_rows,), default=None
+        Non-negative weights of the target rows.
+
+    Returns
+    -------
+    moved : ndarray of shape (n_source_rows, n_features)
+        T(Y), with the dtype of Y; a pure shift where a covariance is degenerate.
+    """
+    m_p, C_p = _moments(X, weight)
+    m_q, C_q = _moments(Y, None)
+    moved = Y - m_q
+    if not (_is_degenerate(C_p) or _is_degenerate(C_q)):
+        half, inverse = _root(C_q), _root(C_q, -0.5)
+        moved = moved @ (inverse @ _root(half @ C_p @ half) @ inverse)
+    return (moved + m_p).astype(Y.dtype)
+
+
+def gaussian_base(n: int, X: NDArray, weight: NDArray | None, rng: np.random.Generator) -> NDArray:
+    """Draw n rows of the Gaussian with the target's mean and (shrunk) covariance."""
+    mean, C = _moments(X, weight)
+    return mean + rng.standard_normal((n, X.shape[1])) @ _root(C)
+
+
+def uniform_base(n: int, X: NDArray, weight: NDArray | None, rng: np.random.Generator) -> NDArray:
+    """Draw n rows of the uniform distribution on the target's bounding box."""
+    return rng.uniform(X.min(axis=0), X.max(axis=0), (n, X.shape[1]))
+
+
+ALIGNMENTS: dict[str, Callable[[NDArray, NDArray, NDArray | None], NDArray]] = {
+    "affine": affine_map
+}

@@ -1,0 +1,358 @@
+r"""The loop that moves free particles, written once.
+
+.. math:: y ← y + η_k \, v(z; p, q_k, σ_k), \qquad z = y + σ_k ε, \quad k = 1 … n
+
+A sampler names a field and its defaults. It may override the one step and the fitting of its
+field, never the loop.
+
+References
+----------
+Weber, R. (2023). The Score-Difference Flow for Implicit Generative Modeling. arXiv:2304.12906,
+algorithm 1.
+"""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skflow._utils import (
+    check_count,
+    check_rows,
+    check_scale,
+    check_weights,
+    lookup,
+    make_generator,
+    normalize_weights,
+    progress,
+)
+from skflow.fields import Recipe, displacement, make_field
+from skflow.kernels import compute_threads
+from skflow.metrics import energy_distance
+from skflow.samplers._align import ALIGNMENTS, gaussian_base, uniform_base
+from skflow.schedules import make_schedule
+
+__all__ = ["BaseSampler"]
+
+BATCH_ROWS = 10_000  # "auto" uses all rows up to here, and random batches of this size beyond
+FEW_ROWS = 10  # a population of fewer rows than this hardly has a shape
+
+BASES = {"gaussian": gaussian_base, "uniform": uniform_base}
+
+
+class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
+    """Base class of all samplers: parameters in, one loop, rows out."""
+
+    field: Any
+    schedule: Any
+    n_steps: int
+    step_size: Any
+    first_step_norm: float | None
+    align: Any
+    n_noise: Any
+    batch_size: Any
+    base: Any
+    n_reference: int
+    n_jobs: int | None
+    verbose: int
+    random_state: Any
+
+    # ----------------------------------------------------------------------------- parameters
+    def set_params(self, **params: Any) -> BaseSampler:
+        """Set parameters; ``schedule__sigma_min=…`` turns the name "cosine" into its object.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters of the sampler, and of its field and schedule behind ``field__`` and
+            ``schedule__``, whether those are objects or still names.
+
+        Returns
+        -------
+        self : BaseSampler
+            The sampler.
+        """
+        for part in ("field", "schedule"):  # in this order: "auto" asks the field for a schedule
+            if part in params:
+                setattr(self, part, params.pop(part))
+            nested = any(key.startswith(f"{part}__") for key in params)
+            if nested and isinstance(getattr(self, part), str):
+                make = {"field": make_field, "schedule": self._make_schedule}[part]
+                setattr(self, part, make(getattr(self, part)))
+        return super().set_params(**params)
+
+    def _make_schedule(self, spec: Any) -> Any:
+        return make_schedule(make_field(self.field).recipe().schedule if _is_auto(spec) else spec)
+
+    # ------------------------------------------------------------------------------------ fit
+    def fit(
+        self, X: ArrayLike, y: None = None, *, sample_weight: ArrayLike | None = None
+    ) -> BaseSampler:
+        """Learn the target.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Target rows: what rows will be distributed like.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Non-negative weights of the target rows; a row of weight two counts as two rows.
+
+        Returns
+        -------
+        self : BaseSampler
+            The fitted sampler.
+
+        Raises
+        ------
+        ValueError
+            If X is empty or not finite, or a parameter is out of its range; the message names it.
+        """
+        X = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
+        weight = check_weights(sample_weight, X)
+        self._check_parameters()
+        if weight is not None:
+            X, weight = X[weight > 0], weight[weight > 0]
+        # drawn once, so that transform is a function of its rows, in any thread
+        self._seed = make_generator(self.random_state).integers(2**32, size=4)
+        self.center_ = normalize_weights(weight, len(X)) @ X.astype(np.float64)
+        self._target, self._weight = (X - self.center_).astype(X.dtype), weight
+        self.schedule_ = clone(self._make_schedule(self.schedule))
+        self.schedule_.fit(self._target, sample_weight=weight)
+        self.sigmas_ = self.schedule_.sigmas(self.n_steps)
+        self._fit_field()
+        return self
+
+    def _fit_field(self) -> None:
+        self.field_ = clone(make_field(self.field))
+        self.field_.fit(self._target, self.sigmas_, sample_weight=self._weight)
+
+    def _check_parameters(self) -> None:
+        check_count(self.n_steps, name="n_steps")
+        check_count(self.n_reference, name="n_reference")
+        recipe = self._recipe()
+        if self.first_step_norm is not None:
+            check_scale(self.first_step_norm, name="first_step_norm")
+            if not _is_auto(self.step_size):
+                raise ValueError(
+                    f"first_step_norm={self.first_step_norm!r} sets the step size, so it excludes "
+                    f"step_size={self.step_size!r}: leave one of them at its default."
+                )
+        if recipe.align is not None:
+            lookup(ALIGNMENTS, recipe.align, name="align")
+        check_count(recipe.n_noise, name="n_noise", minimum=0)
+        if self.batch_size is not None and not _is_auto(self.batch_size):
+            check_count(self.batch_size, name="batch_size")
+        if isinstance(self.base, str):
+            lookup(BASES, self.base, name="base")
+        self._step_sizes()
+
+    def _recipe(self) -> Recipe:
+        """The field's recipe, with whatever the user chose put in its place."""
+        auto = make_field(self.field).recipe()
+        return Recipe(
+            schedule=auto.schedule,
+            align=auto.align if _is_auto(self.align) else self.align,
+            n_noise=auto.n_noise if _is_auto(self.n_noise) else self.n_noise,
+            step_size=auto.step_size,
+        )
+
+    def _step_sizes(self) -> NDArray:
+        if _is_auto(self.step_size):
+            return self._recipe().step_size(self.n_steps)
+        try:
+            eta = np.broadcast_to(np.asarray(self.step_size, float), (self.n_steps,))
+        except (TypeError, ValueError):
+            eta = np.full(1, np.nan)
+        if not np.isfinite(eta).all() or (eta < 0).any():
+            raise ValueError(
+                "step_size must be 'auto', a non-negative number or an array of n_steps="
+                f"{self.n_steps} of them, got {self.step_size!r}."
+            )
+        return eta
+
+    def _batch_size(self) -> int | None:
+        return BATCH_ROWS if _is_auto(self.batch_size) else self.batch_size
+
+    # ------------------------------------------------------------------------------- the loop
+    def _steps(self, Y: NDArray, rng: np.random.Generator) -> Iterator[NDArray]:
+        """Move centred rows; yield them after every step (a new array each)."""
+        recipe, eta = self._recipe(), self._step_sizes()
+        if recipe.align is not None:
+            Y = lookup(ALIGNMENTS, recipe.align, name="align")(Y, self._target, self._weight)
+        run = self.field_.start(rng)
+        for k, sigma in enumerate(self.sigmas_):
+            with compute_threads(self.n_jobs):
+                dY = self._displacement(run, Y, float(sigma), recipe.n_noise, rng)
+            if k == 0 and self.first_step_norm is not None:
+                mean_norm = np.linalg.norm(dY, axis=1).mean()
+                eta = np.full(self.n_steps, self.first_step_norm / mean_norm if mean_norm else 0.0)
+            Y = Y + Y.dtype.type(eta[k]) * dY
+            yield Y
+
+    def _displacement(
+        self, run: Any, Y: NDArray, sigma: float, n_noise: int, rng: np.random.Generator
+    ) -> NDArray:
+        return displacement(run, Y, sigma, n_noise=n_noise, rng=rng, batch_size=self._batch_size())
+
+    def _rng(self) -> np.random.Generator:
+        return np.random.default_rng(self._seed)
+
+    # ------------------------------------------------------------------------------- transform
+    def fit_transform(
+        self, X: ArrayLike, y: None = None, *, sample_weight: ArrayLike | None = None
+    ) -> NDArray:
+        """Fit, and return X as it is: the target is where it should be.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Target rows.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Non-negative weights of the target rows.
+
+        Returns
+        -------
+        X : ndarray of shape (n_rows, n_features)
+            A copy of X.
+        """
+        self.fit(X, y, sample_weight=sample_weight)
+        return np.array(check_rows(X, name="X"))
+
+    def transform(self, X: ArrayLike) -> NDArray:
+        """Move source rows onto the target.
+
+        The rows are moved as one population, so that a row's result depends on the others.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Source rows.
+
+        Returns
+        -------
+        moved : ndarray of shape (n_rows, n_features)
+            Row i is row i of X, moved. The dtype is that of X.
+
+        Warns
+        -----
+        UserWarning
+            If there are too few rows to be a population.
+        """
+        Y = self._source(X)
+        with compute_threads(self.n_jobs):
+            steps = self._steps(Y, self._rng())
+            label = type(self).__name__
+            for moved in progress(steps, total=self.n_steps, verbose=self.verbose, label=label):
+                Y = moved
+        return self._restore(Y)
+
+    def staged_transform(self, X: ArrayLike) -> Iterator[NDArray]:
+        """Move source rows, and yield a copy of them after every step.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Source rows.
+
+        Yields
+        ------
+        moved : ndarray of shape (n_rows, n_features)
+            The rows after step 1, 2, …, n_steps; the last equals ``transform(X)``.
+        """
+        for Y in self._steps(self._source(X), self._rng()):
+            yield self._restore(Y)
+
+    def _source(self, X: ArrayLike) -> NDArray:
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
+        if len(X) < min(FEW_ROWS, len(self._target)):
+            warnings.warn(
+                f"transform moves rows as one population, and X has only {len(X)} row(s): each "
+                "would be taken for a large share of it. Transform more rows together.",
+                stacklevel=3,
+            )
+        return (X - self.center_).astype(X.dtype)
+
+    def _restore(self, Y: NDArray) -> NDArray:
+        return (Y + self.center_).astype(Y.dtype)
+
+    # ---------------------------------------------------------------------------------- sample
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> NDArray:
+        """Draw new rows: rows of the base distribution, moved onto the target.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the draw; None is the seed of the estimator.
+
+        Returns
+        -------
+        samples : ndarray of shape (n_samples, n_features)
+            New rows. At least ``n_reference`` are moved together, and the first n returned.
+        """
+        check_is_fitted(self)
+        n_samples = check_count(n_samples, name="n_samples")
+        rng = self._rng() if random_state is None else make_generator(random_state)
+        Y = self._draw_base(max(n_samples, self.n_reference), rng)
+        with compute_threads(self.n_jobs):
+            steps = self._steps(Y, rng)
+            label = type(self).__name__
+            for moved in progress(steps, total=self.n_steps, verbose=self.verbose, label=label):
+                Y = moved
+        return self._restore(Y[:n_samples])
+
+    def _draw_base(self, n: int, rng: np.random.Generator) -> NDArray:
+        if isinstance(self.base, str):
+            draw = lookup(BASES, self.base, name="base")
+            return draw(n, self._target, self._weight, rng).astype(self._target.dtype)
+        if callable(self.base):
+            rows = check_rows(self.base(n, rng), name="base", n_features=self.n_features_in_)
+            if len(rows) != n:
+                raise ValueError(f"base(n, rng) returned {len(rows)} rows, but n={n} were asked.")
+        else:
+            rows = check_rows(self.base, name="base", n_features=self.n_features_in_)
+            order = [rng.permutation(len(rows)) for _ in range(-(-n // len(rows)))]
+            rows = rows[np.concatenate(order)[:n]]
+        return (rows - self.center_).astype(self._target.dtype)
+
+    # ----------------------------------------------------------------------------------- score
+    def score(self, X: ArrayLike, y: None = None) -> float:
+        """Minus the energy distance between target rows and samples: higher is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Target rows, best held out from ``fit``.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        score : float
+            Minus the energy distance between X and ``sample(n_reference)``, at most 0.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        return -energy_distance(X, self.sample(self.n_reference), n_jobs=self.n_jobs)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _is_auto(value: Any) -> bool:
+    return isinstance(value, str) and value == "auto"
