@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from skflow.samplers import SDFlowSampler
+from skflow.tabular import TableTransport
 
-__all__ = ["SDFlowSampler", "__version__"]
+__all__ = ["SDFlowSampler", "TableTransport", "__version__"]
 __version__ = "0.1.0"

@@ -47,6 +47,28 @@ def normalize_weights(weight: NDArray | None, n_rows: int) -> NDArray:
     return weight / weight.sum()
 
 
+def distinct_rows(X: NDArray, sample_weight: NDArray | None = None) -> tuple[NDArray, NDArray]:
+    """Merge equal rows and drop those of zero weight.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_features)
+        The table.
+    sample_weight : ndarray of shape (n_rows,), default=None
+        Non-negative weights.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_distinct, n_features)
+        The distinct rows, in lexicographic order.
+    weight : ndarray of shape (n_distinct,)
+        Their total weights, float64, summing to one.
+    """
+    weight = normalize_weights(sample_weight, len(X))
+    rows, index = np.unique(X[weight > 0], axis=0, return_inverse=True)
+    return rows, np.bincount(index.ravel(), weights=weight[weight > 0], minlength=len(rows))
+
+
 def check_scale(value: Any, *, name: str) -> float:
     """Return a positive, finite number."""
     if not isinstance(value, Real) or not 0 < float(value) < np.inf:

@@ -26,33 +26,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import pairwise_distances
 from sklearn.neighbors import NearestNeighbors
 
-from skflow._utils import check_rows, check_scale, check_weights, lookup, normalize_weights
+from skflow._utils import check_rows, check_scale, check_weights, distinct_rows, lookup
 
-__all__ = ["distinct_rows", "resolve_bandwidth"]
+__all__ = ["named_bandwidth", "resolve_bandwidth"]
 
 MEDIAN_ROWS = 2000  # rows among which the median distance is taken
-
-
-def distinct_rows(X: NDArray, sample_weight: NDArray | None = None) -> tuple[NDArray, NDArray]:
-    """Merge equal rows and drop those of zero weight.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_rows, n_features)
-        The table.
-    sample_weight : ndarray of shape (n_rows,), default=None
-        Non-negative weights.
-
-    Returns
-    -------
-    rows : ndarray of shape (n_distinct, n_features)
-        The distinct rows, in lexicographic order.
-    weight : ndarray of shape (n_distinct,)
-        Their total weights, float64, summing to one.
-    """
-    weight = normalize_weights(sample_weight, len(X))
-    rows, index = np.unique(X[weight > 0], axis=0, return_inverse=True)
-    return rows, np.bincount(index.ravel(), weights=weight[weight > 0], minlength=len(rows))
 
 
 def weighted_median(values: NDArray, weight: NDArray) -> float:
@@ -144,20 +122,40 @@ def resolve_bandwidth(
     >>> resolve_bandwidth("2*nn", [[0.0], [1.0], [3.0], [4.0]])
     2.0
     """
-    if isinstance(bandwidth, Real):
-        return check_scale(bandwidth, name=name)
-    factor, _, base = bandwidth.rpartition("*") if isinstance(bandwidth, str) else ("", "", "")
-    rule = lookup(BANDWIDTHS, base.strip() if base else bandwidth, name=name)
-    scale = 1.0
-    if factor:
-        try:
-            scale = check_scale(float(factor), name="the factor")
-        except ValueError:
-            raise ValueError(
-                f"{name}={bandwidth!r}: the factor before '*' must be a positive, finite number."
-            ) from None
     X = check_rows(X, name="X")
     rows, weight = distinct_rows(X, check_weights(sample_weight, X))
+    return named_bandwidth(bandwidth, rows, weight, name=name)
+
+
+def named_bandwidth(bandwidth: Any, rows: NDArray, weight: NDArray, *, name: str) -> float:
+    """Resolve a bandwidth as `resolve_bandwidth` does, on rows that are distinct already.
+
+    Parameters
+    ----------
+    bandwidth : float or str
+        A number, a name or "factor*name".
+    rows : ndarray of shape (n_distinct, n_features)
+        Distinct rows.
+    weight : ndarray of shape (n_distinct,)
+        Their weights, summing to one.
+    name : str
+        What to call the argument in an error.
+
+    Returns
+    -------
+    sigma : float
+        The bandwidth.
+    """
+    if isinstance(bandwidth, Real):
+        return check_scale(bandwidth, name=name)
+    factor, star, base = bandwidth.rpartition("*") if isinstance(bandwidth, str) else ("", "", "")
+    rule = lookup(BANDWIDTHS, base.strip() if star else bandwidth, name=name)
+    try:
+        scale = check_scale(float(factor), name=name) if star else 1.0
+    except ValueError:
+        raise ValueError(
+            f"{name}={bandwidth!r}: the factor before '*' must be a positive, finite number."
+        ) from None
     if len(rows) < 2:
         raise ValueError(
             f"{name}={bandwidth!r} has no value: all rows of X are equal. Give a number instead."

@@ -12,7 +12,7 @@ r"""Gaussian kernel sums: the only place that pairs every row with every row.
 ``p`` is the kernel density estimate. Nothing of size (queries × rows) is ever held: the queries
 are cut into tiles of a fixed, padded number of rows, which threads take in turn, and each tile runs
 over the rows in blocks that stay in the cache. One block is two matrix products around an
-in-place exponential, ``exp(A @ B) @ V``, with the squared norms folded into ``A`` and ``B``.
+in-place exponential, ``V @ exp(Bᵀ @ A)``, with the squared norms folded into ``A`` and ``B``.
 
 A tile's arithmetic does not depend on what else is in it, so a row of the result has the same bits
 whatever its neighbours and however many threads there are.
@@ -42,44 +42,55 @@ from skflow._utils import check_rows, check_scale, check_weights, normalize_weig
 __all__ = ["KernelSum", "compute_threads", "kernel_mean", "log_kernel_density", "mean_distance"]
 
 TILE_ROWS = 128  # queries of one tile; always padded to this many
+# Queries that one matrix product takes side by side. Some BLAS kernels round the columns of a wider
+# product differently according to their position; in groups as narrow as this none does.
+LANES = {np.dtype(np.float32): 16, np.dtype(np.float64): 64}
 BLOCK_BYTES = 2**19  # one tile's kernel values: half of a common per-core cache
 ROUNDING = 2.0**-6  # largest tolerated rounding error of an exponent in the fast path
 
 
 # ---------------------------------------------------------------------------------------- threads
 class _Threads:
-    """What is shared by the process: the pool of workers and the hold on BLAS."""
+    """What is shared by the process: the pool of workers and the hold on BLAS.
+
+    The flow that finds BLAS unheld holds it, and gives it back when it ends: by the same thread,
+    because some libraries let only the thread that set a limit undo it.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.n_cores = joblib.cpu_count()
-        self.pool: ThreadPoolExecutor | None = None
-        self.controller: ThreadpoolController | None = None
-        self.holds = 0
-        self.limiter: object = None
+        self.held = False
+        self._pool: ThreadPoolExecutor | None = None
+        self._libraries: ThreadpoolController | None = None
 
-    def hold_blas(self) -> None:
-        with self.lock:
-            self.holds += 1
-            if self.holds == 1:
-                self.limiter = self.libraries().limit(limits=1, user_api="blas")
-
-    def release_blas(self) -> None:
-        with self.lock:
-            self.holds -= 1
-            if self.holds == 0:
-                self.limiter.restore_original_limits()  # type: ignore[attr-defined]
-
+    @property
     def libraries(self) -> ThreadpoolController:
-        if self.controller is None:  # scanning the loaded libraries costs milliseconds: once
-            self.controller = ThreadpoolController()
-        return self.controller
+        if self._libraries is None:  # scanning the loaded libraries costs milliseconds: once
+            self._libraries = ThreadpoolController()
+        return self._libraries
 
-    def workers(self) -> ThreadPoolExecutor:
+    @property
+    def pool(self) -> ThreadPoolExecutor:
         with self.lock:
-            if self.pool is None:
-                self.pool = ThreadPoolExecutor(self.n_cores, thread_name_prefix="skflow")
-            return self.pool
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self.n_cores, thread_name_prefix="skflow")
+            return self._pool
+
+    @contextmanager
+    def hold_blas(self) -> Iterator[None]:
+        with self.lock:
+            mine = not self.held
+            if mine:
+                limit = self.libraries.limit(limits=1, user_api="blas")
+                self.held = True
+        try:
+            yield
+        finally:
+            if mine:
+                with self.lock:
+                    self.held = False
+                    limit.restore_original_limits()
 
 
 _threads = _Threads()
@@ -101,7 +112,7 @@ def _available_threads() -> int:
     """Cores this process may use: OMP_NUM_THREADS, threadpoolctl and joblib may have bounded it."""
     openmp = [
         library.num_threads
-        for library in _threads.libraries().lib_controllers
+        for library in _threads.libraries.lib_controllers
         if library.user_api == "openmp" and library.num_threads
     ]
     return max(1, min([_threads.n_cores, *openmp]))
@@ -112,8 +123,8 @@ def compute_threads(n_jobs: int | None = None) -> Iterator[int]:
     """Fix the number of threads for every kernel sum inside the block.
 
     BLAS is held to one thread meanwhile, because the tiles are spread over threads here. The hold
-    is global to the process and counted, so that flows may run side by side; inside a block,
-    further blocks cost next to nothing.
+    is global to the process; flows may run side by side, and inside a block further blocks cost
+    next to nothing.
 
     Parameters
     ----------
@@ -129,14 +140,12 @@ def compute_threads(n_jobs: int | None = None) -> Iterator[int]:
     outer = _n_threads.get()
     available = _available_threads() if outer is None else outer
     n_threads = available if n_jobs is None else min(available, joblib.effective_n_jobs(n_jobs))
-    threads = _threads
-    threads.hold_blas()
-    token = _n_threads.set(n_threads)
-    try:
-        yield n_threads
-    finally:
-        _n_threads.reset(token)
-        threads.release_blas()
+    with _threads.hold_blas():
+        token = _n_threads.set(n_threads)
+        try:
+            yield n_threads
+        finally:
+            _n_threads.reset(token)
 
 
 def _for_each_tile(n_rows: int, tile: Callable[[slice], None], n_threads: int) -> None:
@@ -148,33 +157,40 @@ def _for_each_tile(n_rows: int, tile: Callable[[slice], None], n_threads: int) -
         for rows in tiles[worker::n_threads]:
             tile(rows)
 
-    futures = [_threads.workers().submit(work, worker) for worker in range(1, n_threads)]
+    futures = [_threads.pool.submit(work, worker) for worker in range(1, n_threads)]
     if tiles:
         work(0)
     for future in futures:
         future.result()
 
 
-def _block(n_columns: int, dtype: np.dtype) -> NDArray:
-    """A (TILE_ROWS, n_columns) buffer that this thread keeps from call to call."""
-    buffers = _scratch.__dict__.setdefault("buffers", {})
-    buffer = buffers.get(dtype)
-    if buffer is None or buffer.size < TILE_ROWS * n_columns:
-        buffer = buffers[dtype] = np.empty(TILE_ROWS * n_columns, dtype)
-    return buffer[: TILE_ROWS * n_columns].reshape(TILE_ROWS, n_columns)
+def _lanes(A: NDArray) -> NDArray:
+    """Cut a tile (TILE_ROWS, k) into groups of lanes, (groups, k, lanes)."""
+    lanes = LANES[A.dtype]
+    return np.ascontiguousarray(A.reshape(-1, lanes, A.shape[1]).transpose(0, 2, 1))
 
 
-def _blocks(n_rows: int, dtype: np.dtype) -> Iterator[tuple[slice, NDArray]]:
-    """The column blocks of one tile, each with its buffer.
+def _rows(total: NDArray, n: int) -> NDArray:
+    """Join the first n rows of (groups, k, lanes) again, to (n, k)."""
+    return total.transpose(0, 2, 1).reshape(-1, total.shape[1])[:n]
+
+
+def _blocks(A: NDArray, B: NDArray) -> Iterator[tuple[slice, NDArray]]:
+    """The products of one tile's lanes with B, block by block, in a buffer kept by the thread.
 
     A block fits the cache, and all cores' blocks together scikit-learn's ``working_memory``
     (all cores', not this call's threads', so that the bits do not depend on their number).
     """
     allowed = get_config()["working_memory"] * 2**20 / _threads.n_cores
-    step = max(16, int(min(BLOCK_BYTES, allowed)) // (TILE_ROWS * dtype.itemsize))
-    for start in range(0, n_rows, step):
-        columns = slice(start, min(start + step, n_rows))
-        yield columns, _block(columns.stop - start, dtype)
+    step = max(16, int(min(BLOCK_BYTES, allowed)) // (TILE_ROWS * B.itemsize))
+    buffers = _scratch.__dict__.setdefault("buffers", {})
+    if buffers.get(B.dtype, A[:0]).size < TILE_ROWS * step:
+        buffers[B.dtype] = np.empty(TILE_ROWS * step, B.dtype)
+    for start in range(0, B.shape[1], step):
+        columns = slice(start, min(start + step, B.shape[1]))
+        shape = len(A), columns.stop - start, A.shape[2]
+        E = buffers[B.dtype][: shape[1] * TILE_ROWS].reshape(shape)
+        yield columns, np.matmul(B[:, columns].T, A, out=E)
 
 
 # ------------------------------------------------------------------------------------ kernel sums
@@ -284,21 +300,20 @@ class KernelSum:
         exact = reach <= sigma * np.sqrt(2 * ROUNDING / info.eps)  # eps · reach²/2σ² ≤ ROUNDING
         if not exact.any():
             return exact
-        gamma = 1 / sigma**2
+        gamma = 1 / np.float64(sigma) ** 2 if sigma < 1e150 else 0.0  # all weights are equal
         A = np.zeros((TILE_ROWS, d + 3), B.dtype)
-        first = 0 if mean.shape[1] else d  # without the moment V is the column of ones alone
-        total = np.zeros((TILE_ROWS, d + 1 - first))
+        first = 0 if mean.shape[1] else d  # without the moment V is the row of ones alone
+        total: NDArray = np.zeros(1)
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # judged below
             A[:n, :d] = z * gamma
             A[:n, d] = scale - square * (gamma / 2)
             A[:n, d + 1] = gamma
             A[:n, d + 2] = 1
-            for columns, E in _blocks(self.n_rows, B.dtype):
-                np.matmul(A, B[:, columns], out=E)
-                np.exp(E, out=E)
-                total += E @ B[first : d + 1, columns].T
-            mass = total[:n, -1]
-            mean[...] = total[:n, :-1] / mass[:, None]
+            for columns, E in _blocks(_lanes(A), B):
+                total = total + B[first : d + 1, columns] @ np.exp(E, out=E)
+            sums = _rows(total, n)
+            mass = sums[:, -1]
+            mean[...] = sums[:, :-1] / mass[:, None]
             log_sum[...] = np.log(mass) - scale
         return exact & (mass > info.tiny ** (3 / 4)) & (mass < info.max ** (3 / 4))
 
@@ -315,16 +330,18 @@ class KernelSum:
         A[:n, d + 1] = gamma
         A[:n, d + 2] = 1
         first = 0 if moment else d
-        top = np.full((TILE_ROWS, 1), -np.inf)
-        total = np.zeros((TILE_ROWS, d + 1 - first))
-        for columns, E in _blocks(self.n_rows, B.dtype):
-            np.matmul(A, B[:, columns], out=E)
+        top: NDArray
+        total: NDArray
+        top, total = np.full(1, -np.inf), np.zeros(1)
+        for columns, E in _blocks(_lanes(A), B):
             higher = np.maximum(top, E.max(axis=1, keepdims=True))
             np.exp(np.subtract(E, higher, out=E), out=E)
-            total = total * np.exp(top - higher) + E @ B[first : d + 1, columns].T
+            total = total * np.exp(top - higher) + B[first : d + 1, columns] @ E
             top = higher
-        mass = total[:n, -1]
-        return total[:n, :-1] / mass[:, None], np.log(mass) + top[:n, 0] - square * gamma / 2
+        sums = _rows(total, n)
+        mass = sums[:, -1]
+        log_sum = np.log(mass) + _rows(top, n)[:, 0] - square * gamma / 2
+        return sums[:, :-1] / mass[:, None], log_sum
 
     def _about_center(self, Z: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         """Centred queries in float64, their squared norms, and how far their distances reach."""
@@ -481,12 +498,10 @@ def mean_distance(
         A[:n, :-2] = x
         A[:n, -2] = np.einsum("ij,ij->i", x, x)
         A[:n, -1] = 1
-        total = np.zeros(TILE_ROWS)
-        for columns, E in _blocks(len(y), B.dtype):
-            np.matmul(A, B[:, columns], out=E)
-            np.sqrt(np.maximum(E, 0, out=E), out=E)
-            total += E @ w[columns]
-        means[rows] = total[:n]
+        total: NDArray = np.zeros(1)
+        for columns, E in _blocks(_lanes(A), B):
+            total = total + w[None, columns] @ np.sqrt(np.maximum(E, 0, out=E), out=E)
+        means[rows] = _rows(total, n)[:, 0]
 
     with compute_threads(n_jobs) as n_threads:
         _for_each_tile(len(X), tile, n_threads)

@@ -35,8 +35,15 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skflow._utils import check_count, check_rows, check_scale, check_weights, from_registry
-from skflow.bandwidth import distinct_rows, resolve_bandwidth
+from skflow._utils import (
+    check_count,
+    check_rows,
+    check_scale,
+    check_weights,
+    distinct_rows,
+    from_registry,
+)
+from skflow.bandwidth import named_bandwidth
 
 __all__ = [
     "SCHEDULES",
@@ -48,6 +55,11 @@ __all__ = [
     "Schedule",
     "make_schedule",
 ]
+
+
+# "auto" for a target that is a single point, which has no scale: at so small a bandwidth a moving
+# row sees nothing of the others, and goes straight to the point.
+POINT = 1e-30
 
 
 class Schedule(BaseEstimator, ABC):
@@ -84,8 +96,8 @@ class Schedule(BaseEstimator, ABC):
             If an end is not positive, its name unknown, or sigma_min exceeds sigma_max.
         """
         X = check_rows(X, name="X")
-        weight = check_weights(sample_weight, X)
-        self.sigma_max_, self.sigma_min_ = self._resolve_ends(X, weight)
+        rows, weight = distinct_rows(X, check_weights(sample_weight, X))
+        self.sigma_max_, self.sigma_min_ = self._resolve_ends(rows, weight)
         if self.sigma_min_ > self.sigma_max_:
             raise ValueError(
                 f"sigma_min={self.sigma_min_:.6g} exceeds sigma_max={self.sigma_max_:.6g}: "
@@ -115,9 +127,9 @@ class Schedule(BaseEstimator, ABC):
             sigmas[-1] = self.sigma_min_
         return np.minimum.accumulate(np.clip(sigmas, self.sigma_min_, self.sigma_max_))
 
-    def _resolve_ends(self, X: NDArray, weight: NDArray | None) -> tuple[float, float]:
-        sigma_max = _resolve(self.sigma_max, "sigma_max", X, weight)
-        sigma_min = _resolve(self.sigma_min, "sigma_min", X, weight)
+    def _resolve_ends(self, rows: NDArray, weight: NDArray) -> tuple[float, float]:
+        sigma_max = _resolve(self.sigma_max, "sigma_max", rows, weight)
+        sigma_min = _resolve(self.sigma_min, "sigma_min", rows, weight)
         # an end left on "auto" gives way to one that was asked for
         if _is_auto(self.sigma_min):
             sigma_min = min(sigma_min, sigma_max)
@@ -149,8 +161,8 @@ class ConstantSchedule(Schedule):
     def __init__(self, sigma: Any = "auto") -> None:
         self.sigma = sigma
 
-    def _resolve_ends(self, X: NDArray, weight: NDArray | None) -> tuple[float, float]:
-        sigma = _resolve(self.sigma, "sigma", X, weight)
+    def _resolve_ends(self, rows: NDArray, weight: NDArray) -> tuple[float, float]:
+        sigma = _resolve(self.sigma, "sigma", rows, weight)
         return sigma, sigma
 
     def _curve(self, s: NDArray) -> NDArray:
@@ -319,12 +331,12 @@ def _is_auto(end: Any) -> bool:
     return isinstance(end, str) and end == "auto"
 
 
-def _resolve(end: Any, name: str, X: NDArray, weight: NDArray | None) -> float:
+def _resolve(end: Any, name: str, rows: NDArray, weight: NDArray) -> float:
     if not _is_auto(end):
-        return resolve_bandwidth(end, X, sample_weight=weight, name=name)
-    if len(distinct_rows(X, weight)[0]) < 2:
-        return 1.0  # a single point has no scale, and attracts alike at any bandwidth
+        return named_bandwidth(end, rows, weight, name=name)
+    if len(rows) < 2:
+        return POINT
     # Rows blurred by c·nn stay apart from the target's like fresh rows if c falls with the number
     # of dimensions: measured 3 in two, 2 in four, 1.2 in ten, 0.9 in thirty.
-    rule = f"{0.75 + 4.5 / X.shape[1]}*nn" if name == "sigma_min" else "rms"
-    return resolve_bandwidth(rule, X, sample_weight=weight, name=name)
+    rule = f"{0.75 + 4.5 / rows.shape[1]}*nn" if name == "sigma_min" else "rms"
+    return named_bandwidth(rule, rows, weight, name=name)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from skflow._utils import from_registry
-from skflow.fields._base import Field, Recipe, Run, displacement
+from skflow.fields._base import Field, Recipe, Run, compute_threads, displacement
 from skflow.fields._kernel import KernelScoreDifference
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "KernelScoreDifference",
     "Recipe",
     "Run",
+    "compute_threads",
     "displacement",
     "make_field",
 ]

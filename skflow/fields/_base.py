@@ -18,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-__all__ = ["Field", "Recipe", "Run", "displacement"]
+from skflow.kernels import compute_threads
+
+__all__ = ["Field", "Recipe", "Run", "compute_threads", "displacement"]
 
 
 @dataclass(frozen=True)

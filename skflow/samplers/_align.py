@@ -48,9 +48,10 @@ def _root(C: NDArray, power: float = 0.5) -> NDArray:
     return (vector * np.maximum(value, 0) ** power) @ vector.T
 
 
-def _is_degenerate(C: NDArray) -> bool:
+def _is_degenerate(C: NDArray, X: NDArray) -> bool:
     value = np.linalg.eigvalsh(C)
-    return bool(value[0] <= DEGENERATE * value[-1])
+    rounding = (np.finfo(X.dtype).eps * np.abs(X).max()) ** 2 * len(C)
+    return bool(value[0] <= max(DEGENERATE * value[-1], rounding))
 
 
 def affine_map(Y: NDArray, X: NDArray, weight: NDArray | None = None) -> NDArray:
@@ -61,9 +62,9 @@ def affine_map(Y: NDArray, X: NDArray, weight: NDArray | None = None) -> NDArray
     Y : ndarray of shape (n_source_rows, n_features)
         Source rows.
     X : ndarray of shape (n_rows, n_features)
-        Target rows.
+        Target rows, distinct if weighted.
     weight : ndarray of shape (n_rows,), default=None
-        Non-negative weights of the target rows.
+        Positive weights of the target rows.
 
     Returns
     -------
@@ -73,7 +74,7 @@ def affine_map(Y: NDArray, X: NDArray, weight: NDArray | None = None) -> NDArray
     m_p, C_p = _moments(X, weight)
     m_q, C_q = _moments(Y, None)
     moved = Y - m_q
-    if not (_is_degenerate(C_p) or _is_degenerate(C_q)):
+    if not (_is_degenerate(C_p, X) or _is_degenerate(C_q, Y)):
         half, inverse = _root(C_q), _root(C_q, -0.5)
         moved = moved @ (inverse @ _root(half @ C_p @ half) @ inverse)
     return (moved + m_p).astype(Y.dtype)

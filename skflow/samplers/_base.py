@@ -28,13 +28,12 @@ from skflow._utils import (
     check_rows,
     check_scale,
     check_weights,
+    distinct_rows,
     lookup,
     make_generator,
-    normalize_weights,
     progress,
 )
-from skflow.fields import Recipe, displacement, make_field
-from skflow.kernels import compute_threads
+from skflow.fields import Recipe, compute_threads, displacement, make_field
 from skflow.metrics import energy_distance
 from skflow.samplers._align import ALIGNMENTS, gaussian_base, uniform_base
 from skflow.schedules import make_schedule
@@ -119,11 +118,10 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         X = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
         weight = check_weights(sample_weight, X)
         self._check_parameters()
-        if weight is not None:
-            X, weight = X[weight > 0], weight[weight > 0]
+        X, weight = distinct_rows(X, weight)  # a weighted summary of X is the same target
         # drawn once, so that transform is a function of its rows, in any thread
         self._seed = make_generator(self.random_state).integers(2**32, size=4)
-        self.center_ = normalize_weights(weight, len(X)) @ X.astype(np.float64)
+        self.center_ = weight @ X.astype(np.float64)
         self._target, self._weight = (X - self.center_).astype(X.dtype), weight
         self.schedule_ = clone(self._make_schedule(self.schedule))
         self.schedule_.fit(self._target, sample_weight=weight)

@@ -1,0 +1,369 @@
+"""What every sampler promises, with *different* source and target. Runs over all samplers."""
+
+import inspect
+import pickle
+import threading
+import warnings
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import skflow
+from skflow.fields import FIELDS, KernelScoreDifference
+from skflow.metrics import energy_distance, energy_floor
+from skflow.samplers import BaseSampler
+from skflow.schedules import SCHEDULES, CosineSchedule, KarrasSchedule
+
+# One row a sampler; variants whose "auto" means something else are rows of their own.
+ROWS = {
+    "sd": skflow.SDFlowSampler(random_state=0),
+    "sd-row": skflow.SDFlowSampler(KernelScoreDifference("row"), random_state=0),
+}
+TRANSDUCTIVE = "a row's result depends on the rows it is moved with: they are one population"
+
+
+def test_every_sampler_has_its_row():
+    public = {
+        cls
+        for name, cls in inspect.getmembers(skflow, inspect.isclass)
+        if issubclass(cls, BaseSampler)
+    }
+    assert public == {type(sampler) for sampler in ROWS.values()}
+
+
+def expected_failures(estimator):
+    return {"check_methods_subset_invariance": TRANSDUCTIVE}
+
+
+@pytest.mark.filterwarnings("ignore:transform moves rows as one population:UserWarning")
+@parametrize_with_checks(list(ROWS.values()), expected_failed_checks=expected_failures)
+def test_scikit_learn_checks(estimator, check):  # the one expected failure is strict: it must fail
+    check(estimator)
+
+
+@pytest.fixture(params=ROWS)
+def sampler(request):
+    return clone(ROWS[request.param]).set_params(n_steps=20)
+
+
+@pytest.fixture
+def target():
+    rng = np.random.default_rng(0)
+    return np.concatenate([rng.normal(-2, 0.5, (80, 3)), rng.normal(2, 0.7, (70, 3))])
+
+
+@pytest.fixture
+def source():
+    return np.random.default_rng(1).normal([5, 0, 0], 1.5, (120, 3))
+
+
+# ------------------------------------------------------------------------------------- it moves
+def test_moves_a_source_onto_the_target(sampler, target, source):
+    moved = sampler.fit(target).transform(source)
+    floor = energy_floor(target, len(source))
+    assert energy_distance(source, target) > 50 * floor
+    # measured 0.5 to 0.9 of the floor over the rows and ten seeds of the data
+    assert energy_distance(moved, target) < 1.5 * floor
+
+
+def test_stays_at_rest_on_the_target(sampler, target):
+    order = np.random.default_rng(2).permutation(len(target))
+    moved = sampler.fit(target).transform(target[order])
+    np.testing.assert_allclose(moved, target[order], atol=1e-9)
+
+
+def test_fit_transform_returns_the_target_exactly(sampler, target):
+    np.testing.assert_array_equal(sampler.fit_transform(target), target)
+
+
+def test_a_single_point_attracts_every_row(sampler, source):
+    moved = sampler.fit(np.full((5, 3), 7.0)).transform(source)
+    np.testing.assert_allclose(moved, np.full(source.shape, 7.0), atol=1e-6)
+
+
+# --------------------------------------------------------------------------------- equivariance
+def test_shift_and_scale_equivariance_pathwise(sampler, target, source):
+    path = list(sampler.fit(target).staged_transform(source))
+    other = list(sampler.fit(3 * target + 11).staged_transform(3 * source + 11))
+    for Y, Y_other in zip(path, other, strict=True):
+        np.testing.assert_allclose(Y_other, 3 * Y + 11, atol=1e-8)
+
+
+def test_rotation_equivariance_of_noise_free_flows(sampler, target, source):
+    Q = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))[0]
+    sampler.set_params(n_noise=0)
+    moved = sampler.fit(target).transform(source)
+    np.testing.assert_allclose(sampler.fit(target @ Q).transform(source @ Q), moved @ Q, atol=1e-8)
+
+
+def test_integer_weights_equal_repeated_rows(sampler, target, source):
+    weight = np.random.default_rng(4).integers(0, 4, len(target))
+    moved = sampler.fit(target, sample_weight=weight).transform(source)
+    repeated = sampler.fit(np.repeat(target, weight, axis=0)).transform(source)
+    np.testing.assert_allclose(moved, repeated, atol=1e-8)
+
+
+# ------------------------------------------------------------------------------ fitted and frozen
+def test_transform_changes_nothing_and_repeats_itself(sampler, target, source):
+    sampler.fit(target)
+    before = joblib.hash(sampler.__dict__)
+    first = sampler.transform(source)
+    sampler.sample(20), sampler.score(target), list(sampler.staged_transform(source))
+    assert joblib.hash(sampler.__dict__) == before
+    np.testing.assert_array_equal(sampler.transform(source), first)
+    np.testing.assert_array_equal(sampler.set_params(n_jobs=1).transform(source), first)
+
+
+def test_the_last_stage_is_the_transform(sampler, target, source):
+    stages = list(sampler.fit(target).staged_transform(source))
+    assert len(stages) == 20
+    np.testing.assert_array_equal(stages[-1], sampler.transform(source))
+    assert len({stage.tobytes() for stage in stages}) == 20
+    stages[0][:] = np.nan  # a copy: the flow does not see what is done to it
+    assert np.isfinite(stages[1]).all()
+
+
+def test_pickle_and_clone(sampler, target, source):
+    moved = sampler.fit(target).transform(source)
+    loaded = pickle.loads(pickle.dumps(sampler))
+    np.testing.assert_array_equal(loaded.transform(source), moved)
+    fresh = clone(sampler)
+    assert not hasattr(fresh, "sigmas_")
+    np.testing.assert_array_equal(fresh.fit(target).transform(source), moved)
+
+
+def test_two_threads_share_one_fitted_flow(sampler, target, source):
+    sampler.fit(target)
+    sources = [source, source[::-1] * 2]
+    alone = [sampler.transform(X) for X in sources]
+    together = [None, None]
+
+    def work(i):
+        together[i] = [sampler.transform(sources[i]) for _ in range(5)]
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for expected, results in zip(alone, together, strict=True):
+        for moved in results:
+            np.testing.assert_array_equal(moved, expected)
+
+
+def test_seeds(sampler, target, source):
+    sampler.set_params(n_noise=1)
+    first = sampler.fit(target).transform(source)
+    assert (
+        np.abs(sampler.set_params(random_state=1).fit(target).transform(source) - first).max() > 0
+    )
+    again = sampler.set_params(random_state=0).fit(target)
+    np.testing.assert_array_equal(again.transform(source), first)
+    np.testing.assert_array_equal(again.sample(5), again.sample(5))
+    np.testing.assert_array_equal(again.sample(5, random_state=3), again.sample(5, random_state=3))
+    assert np.abs(again.sample(5, random_state=3) - again.sample(5)).max() > 0
+    assert (
+        np.abs(again.set_params(random_state=None).fit(target).transform(source) - first).max() > 0
+    )
+
+
+# ------------------------------------------------------------------------------------ parameters
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtype_is_kept(sampler, target, source, dtype):
+    target, source = target.astype(dtype), source.astype(dtype)
+    sampler.fit(target)
+    assert sampler.transform(source).dtype == dtype
+    assert sampler.fit_transform(target).dtype == dtype
+    assert sampler.sample(3).dtype == dtype
+
+
+def test_pandas_output(sampler, target, source):
+    names = ["a", "b", "c"]
+    frame = pd.DataFrame(source, columns=names, index=np.arange(len(source)) + 500)
+    sampler.set_output(transform="pandas").fit(pd.DataFrame(target, columns=names))
+    moved = sampler.transform(frame)
+    assert list(moved.columns) == names
+    assert (moved.index == frame.index).all()
+    sampler.set_output(transform="default")
+    np.testing.assert_array_equal(moved.to_numpy(), sampler.transform(frame))
+    with pytest.raises(ValueError, match="feature names should match"):
+        sampler.transform(frame.rename(columns={"a": "z"}))
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_schedule_by_name_equals_its_object(sampler, target, source, name):
+    by_name = clone(sampler).set_params(schedule=name).fit(target)
+    by_object = clone(sampler).set_params(schedule=SCHEDULES[name]()).fit(target)
+    np.testing.assert_array_equal(by_name.transform(source), by_object.transform(source))
+
+
+def test_set_params_reaches_through_names_and_objects(sampler, target):
+    sampler.set_params(schedule="karras", schedule__sigma_min=0.25, schedule__rho=3.0)
+    assert isinstance(sampler.schedule, KarrasSchedule)
+    assert sampler.get_params()["schedule__rho"] == 3.0
+    assert sampler.fit(target).sigmas_[-1] == 0.25
+    sampler.set_params(schedule__sigma_min="2*nn")
+    assert sampler.schedule.rho == 3.0
+    sampler.set_params(schedule__sigma_min=0.5, schedule=CosineSchedule(sigma_max=4.0))
+    assert sampler.fit(target).sigmas_[[0, -1]].tolist() == [4.0, 0.5]
+    auto = clone(sampler).set_params(schedule="auto", schedule__sigma_max=9.0).fit(target)
+    assert auto.sigmas_[0] == 9.0
+    expected = clone(sampler).set_params(schedule="auto").fit(target)
+    assert type(auto.schedule_) is type(expected.schedule_)
+    with pytest.raises(ValueError, match="Invalid parameter 'rho'"):
+        clone(sampler).set_params(schedule="cosine", schedule__rho=3.0)
+
+
+def test_the_schedule_object_of_the_user_is_not_fitted(sampler, target):
+    schedule = CosineSchedule()
+    sampler.set_params(schedule=schedule).fit(target)
+    assert sampler.schedule is schedule
+    assert not hasattr(schedule, "sigma_max_")
+
+
+def test_field_by_name_reaches_its_parameters():
+    sampler = skflow.SDFlowSampler().set_params(field__normalization="row")
+    assert sampler.field.normalization == "row"
+    assert set(FIELDS) == {"kernel"}
+
+
+def test_first_step_norm(sampler, target, source):
+    sampler.set_params(first_step_norm=0.3, align=None, n_noise=0, n_steps=5).fit(target)
+    first = next(sampler.staged_transform(source))
+    assert np.linalg.norm(first - source, axis=1).mean() == pytest.approx(0.3, rel=1e-9)
+
+
+def test_step_sizes_scale_the_displacement(sampler, target, source):
+    sampler.set_params(align=None, n_noise=0, n_steps=3)
+    whole = next(sampler.set_params(step_size=1.0).fit(target).staged_transform(source))
+    path = sampler.set_params(step_size=[0.25, 0, 0]).fit(target).staged_transform(source)
+    first, second, _ = path
+    np.testing.assert_allclose(first - source, (whole - source) / 4, atol=1e-12)
+    np.testing.assert_array_equal(second, first)
+
+
+def test_batches(sampler, target, source):
+    moved = sampler.fit(target).transform(source)
+    all_rows = sampler.set_params(batch_size=None).fit(target).transform(source)
+    np.testing.assert_array_equal(all_rows, moved)  # "auto" is all rows here
+    batched = sampler.set_params(batch_size=40).fit(target).transform(source)
+    assert np.abs(batched - moved).max() > 0.01
+    floor = energy_floor(target, len(source))
+    # measured 0.6 to 2.0 floors over both rows and ten seeds
+    assert energy_distance(batched, target) < 4 * floor
+
+
+# ---------------------------------------------------------------------------------------- sample
+def test_samples_are_distributed_like_the_target(sampler, target):
+    sampler.fit(target)
+    samples = sampler.sample(400)
+    assert samples.shape == (400, 3)
+    # measured 0.3 to 0.6 floors over ten seeds
+    assert energy_distance(samples, target) < 1.5 * energy_floor(target, 400)
+    # the first n of one population, however many are asked for
+    np.testing.assert_array_equal(sampler.sample(7), samples[:7])
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "gaussian",
+        "uniform",
+        np.random.default_rng(0).normal(9, 1, (50, 3)),
+        lambda n, rng: rng.exponential(size=(n, 3)),
+    ],
+    ids=["gaussian", "uniform", "array", "callable"],
+)
+def test_every_base_reaches_the_target(sampler, target, base):
+    samples = sampler.set_params(base=base).fit(target).sample(200, random_state=1)
+    # measured up to 1.1 floors (the array's 50 rows, each taken several times)
+    assert energy_distance(samples, target) < 3 * energy_floor(target, 200)
+
+
+def test_score_prefers_its_own_target(sampler, target):
+    sampler.fit(target)
+    assert -0.2 < sampler.score(target) <= 0
+    assert sampler.score(target + 3) < 10 * sampler.score(target)
+
+
+# --------------------------------------------------------------------------------- model selection
+def test_grid_search_in_a_pipeline_is_the_same_with_two_jobs(sampler, target):
+    pipeline = make_pipeline(StandardScaler(), sampler.set_params(n_steps=8, n_reference=100))
+    name = type(sampler).__name__.lower()
+    grid = {
+        f"{name}__schedule": ["cosine", "geometric", KarrasSchedule()],
+        f"{name}__schedule__sigma_min": ["nn", "1.5*nn", 0.3],
+    }
+    scores = [
+        GridSearchCV(pipeline, grid, cv=2, n_jobs=n_jobs).fit(target).cv_results_["mean_test_score"]
+        for n_jobs in (1, 2)
+    ]
+    np.testing.assert_array_equal(scores[0], scores[1])
+    assert np.isfinite(scores[0]).all()
+    assert len(np.unique(scores[0])) == 9  # every candidate really was another flow
+
+
+# -------------------------------------------------------------------------------------- bad input
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_steps": 0}, "n_steps must be an integer of at least 1, got 0"),
+        ({"n_steps": 2.5}, "n_steps must be an integer"),
+        ({"n_reference": -1}, "n_reference must be an integer of at least 1"),
+        ({"step_size": -1}, "step_size must be 'auto', a non-negative number or an array"),
+        ({"step_size": [1, 2]}, "array of n_steps=20"),
+        ({"step_size": np.nan}, "step_size must be"),
+        ({"step_size": "big"}, "step_size must be"),
+        ({"first_step_norm": 0}, "first_step_norm must be a positive, finite number"),
+        ({"first_step_norm": 1, "step_size": 1}, "excludes step_size=1"),
+        ({"align": "shear"}, "align='shear' is not known. Known: 'affine'"),
+        ({"n_noise": -1}, "n_noise must be an integer of at least 0"),
+        ({"batch_size": 0}, "batch_size must be an integer of at least 1"),
+        ({"base": "beta"}, "base='beta' is not known. Known: 'gaussian', 'uniform'"),
+        ({"schedule": "cosin"}, "schedule='cosin' is not known. Known: 'constant'"),
+        ({"schedule__sigma_min": -1}, "sigma_min must be a positive, finite number, got -1"),
+        ({"schedule__sigma_min": 2, "schedule__sigma_max": 1}, "sigma_min=2 exceeds sigma_max=1"),
+        ({"schedule__sigma_min": "nm"}, "sigma_min='nm' is not known. Known: 'nn'"),
+        ({"field": "kernal"}, "field='kernal' is not known. Known: 'kernel'"),
+    ],
+    ids=str,
+)
+def test_bad_parameters(sampler, target, parameters, message):
+    with pytest.raises(ValueError, match=message.replace("'", "['\"]")):
+        sampler.set_params(**parameters).fit(target)
+
+
+def test_bad_rows(sampler, target, source):
+    with pytest.raises(ValueError, match="NaN"):
+        sampler.fit(np.where(target > 2, np.nan, target))
+    with pytest.raises(ValueError, match="0 sample"):
+        sampler.fit(target[:0])
+    with pytest.raises(ValueError, match="sample_weight has shape"):
+        sampler.fit(target, sample_weight=[1, 2])
+    sampler.fit(target)
+    with pytest.raises(ValueError, match="infinity"):
+        sampler.transform(np.where(source > 5, np.inf, source))
+    with pytest.raises(ValueError, match=r"X has 2 features, but .* is expecting 3"):
+        sampler.transform(source[:, :2])
+    with pytest.raises(ValueError, match="n_samples must be an integer of at least 1, got 0"):
+        sampler.sample(0)
+    with pytest.raises(ValueError, match="base has 2 features, but 3 are expected"):
+        sampler.set_params(base=source[:, :2]).fit(target).sample(3)
+    with pytest.raises(ValueError, match="returned 1 rows, but n=1000 were asked"):
+        sampler.set_params(base=lambda n, rng: source[:1]).fit(target).sample(3)
+
+
+def test_a_handful_of_rows_is_warned_about(sampler, target, source):
+    sampler.fit(target)
+    with pytest.warns(UserWarning, match=r"X has only 3 row\(s\)"):
+        sampler.transform(source[:3])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sampler.transform(source[:10])

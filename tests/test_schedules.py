@@ -1,0 +1,98 @@
+"""Schedules: both ends, monotony, each curve's own law, equivariance, errors."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from skflow.bandwidth import resolve_bandwidth
+from skflow.schedules import (
+    SCHEDULES,
+    ConstantSchedule,
+    CosineSchedule,
+    GeometricSchedule,
+    KarrasSchedule,
+    LinearSchedule,
+    make_schedule,
+)
+
+X = np.random.default_rng(0).normal(size=(80, 3))
+FALLING = [name for name in SCHEDULES if name != "constant"]
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("n_steps", [1, 2, 3, 50])
+def test_both_ends_and_monotony(name, n_steps):
+    schedule = make_schedule(name).fit(X)
+    sigmas = schedule.sigmas(n_steps)
+    assert sigmas.shape == (n_steps,)
+    assert sigmas[0] == schedule.sigma_max_
+    if n_steps > 1:
+        assert sigmas[-1] == schedule.sigma_min_
+    assert (np.diff(sigmas) <= 0).all()
+    assert (sigmas > 0).all()
+
+
+def test_laws():
+    s = np.linspace(0, 1, 20)
+    ends = {"sigma_max": 4.0, "sigma_min": 0.5}
+    np.testing.assert_allclose(LinearSchedule(**ends).fit(X).sigmas(20), 4 - 3.5 * s)
+    np.testing.assert_allclose(
+        np.diff(np.log(GeometricSchedule(**ends).fit(X).sigmas(20)), 2), 0, atol=1e-13
+    )
+    # the paper's form: γ(t) = γ_max cos(πt/2), t linear on [0, (2/π) arccos(γ_min/γ_max)]
+    t = np.linspace(0, 2 / np.pi * np.arccos(0.25 / 16), 20)
+    np.testing.assert_allclose(
+        CosineSchedule(**ends).fit(X).sigmas(20) ** 2, 16 * np.cos(np.pi * t / 2)
+    )
+    karras = KarrasSchedule(**ends, rho=3).fit(X).sigmas(20)
+    np.testing.assert_allclose(np.diff(karras ** (1 / 3), 2), 0, atol=1e-13)
+    np.testing.assert_allclose(KarrasSchedule(**ends, rho=1).fit(X).sigmas(20), 4 - 3.5 * s)
+    np.testing.assert_array_equal(ConstantSchedule(0.7).fit(X).sigmas(3), [0.7] * 3)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_auto_scales_with_the_data_and_counts_weights(name):
+    sigmas = make_schedule(name).fit(X).sigmas(10)
+    np.testing.assert_allclose(
+        make_schedule(name).fit(100 * X + 7).sigmas(10), 100 * sigmas, rtol=1e-9
+    )
+    weight = np.random.default_rng(1).integers(0, 3, len(X))
+    weighted = make_schedule(name).fit(X, sample_weight=weight).sigmas(10)
+    repeated = make_schedule(name).fit(np.repeat(X, weight, axis=0)).sigmas(10)
+    np.testing.assert_allclose(weighted, repeated, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", FALLING)
+def test_named_ends(name):
+    schedule = make_schedule(name).set_params(sigma_max="2*rms", sigma_min="nn").fit(X)
+    assert schedule.sigma_max_ == 2 * resolve_bandwidth("rms", X)
+    assert schedule.sigma_min_ == resolve_bandwidth("nn", X)
+    assert clone(schedule).get_params()["sigma_min"] == "nn"
+
+
+@pytest.mark.parametrize("name", FALLING)
+def test_auto_gives_way_to_the_end_that_was_asked_for(name):
+    wide = make_schedule(name).set_params(sigma_min=100.0).fit(X)
+    assert wide.sigma_max_ == wide.sigma_min_ == 100.0
+    narrow = make_schedule(name).set_params(sigma_max=1e-3).fit(X)
+    assert narrow.sigma_max_ == narrow.sigma_min_ == 1e-3
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_single_point_is_a_target_too(name):
+    assert (make_schedule(name).fit(np.ones((4, 2))).sigmas(5) > 0).all()
+
+
+def test_errors():
+    with pytest.raises(ValueError, match="sigma_min=2 exceeds sigma_max=1"):
+        LinearSchedule(sigma_max=1.0, sigma_min=2.0).fit(X)
+    with pytest.raises(ValueError, match="sigma_min must be a positive, finite number, got -1"):
+        LinearSchedule(sigma_min=-1).fit(X)
+    with pytest.raises(ValueError, match="sigma='wide' is not known"):
+        ConstantSchedule("wide").fit(X)
+    with pytest.raises(ValueError, match="rho must be"):
+        KarrasSchedule(rho=0).fit(X).sigmas(4)
+    with pytest.raises(ValueError, match=r"schedule='cosin' is not known. Known: 'constant'"):
+        make_schedule("cosin")
+    with pytest.raises(ValueError, match="n_steps must be an integer of at least 1, got 0"):
+        LinearSchedule().fit(X).sigmas(0)
