@@ -45,6 +45,7 @@ TILE_ROWS = 128  # queries of one tile; always padded to this many
 # Queries that one matrix product takes side by side. Some BLAS kernels round the columns of a wider
 # product differently according to their position; in groups as narrow as this none does.
 LANES = {np.dtype(np.float32): 16, np.dtype(np.float64): 64}
+SLAB_ROWS = 2**16  # queries prepared at a time
 BLOCK_BYTES = 2**19  # one tile's kernel values: half of a common per-core cache
 ROUNDING = 2.0**-6  # largest tolerated rounding error of an exponent in the fast path
 
@@ -148,35 +149,36 @@ def compute_threads(n_jobs: int | None = None) -> Iterator[int]:
             _n_threads.reset(token)
 
 
-def _for_each_tile(n_rows: int, tile: Callable[[slice], None], n_threads: int) -> None:
-    """Call ``tile`` with every slice of ``TILE_ROWS`` rows, dealt out to the threads in turn."""
-    tiles = [slice(i, min(i + TILE_ROWS, n_rows)) for i in range(0, n_rows, TILE_ROWS)]
-    n_threads = min(n_threads, len(tiles))
+def _for_each_tile(n_tiles: int, tile: Callable[[int], None], n_threads: int) -> None:
+    """Call ``tile`` with 0 … n_tiles - 1, dealt out to the threads in turn."""
+    n_threads = min(n_threads, n_tiles)
 
     def work(worker: int) -> None:
-        for rows in tiles[worker::n_threads]:
-            tile(rows)
+        for i in range(worker, n_tiles, n_threads):
+            tile(i)
 
     futures = [_threads.pool.submit(work, worker) for worker in range(1, n_threads)]
-    if tiles:
-        work(0)
+    work(0)
     for future in futures:
         future.result()
 
 
-def _lanes(A: NDArray) -> NDArray:
-    """Cut a tile (TILE_ROWS, k) into groups of lanes, (groups, k, lanes)."""
-    lanes = LANES[A.dtype]
-    return np.ascontiguousarray(A.reshape(-1, lanes, A.shape[1]).transpose(0, 2, 1))
+def _tiles(A: NDArray) -> NDArray:
+    """Cut queries (n, k) into padded tiles of lanes, (n_tiles, groups, k, lanes)."""
+    lanes, n_tiles = LANES[A.dtype], -(-len(A) // TILE_ROWS)
+    padded = np.zeros((n_tiles * TILE_ROWS, A.shape[1]), A.dtype)
+    padded[: len(A)] = A
+    shape = n_tiles, TILE_ROWS // lanes, lanes, A.shape[1]
+    return np.ascontiguousarray(padded.reshape(shape).swapaxes(2, 3))
 
 
-def _rows(total: NDArray, n: int) -> NDArray:
-    """Join the first n rows of (groups, k, lanes) again, to (n, k)."""
-    return total.transpose(0, 2, 1).reshape(-1, total.shape[1])[:n]
+def _rows(tiles: NDArray, n: int) -> NDArray:
+    """Join tiles (n_tiles, groups, k, lanes) to the first n rows, (n, k)."""
+    return tiles.swapaxes(2, 3).reshape(-1, tiles.shape[2])[:n]
 
 
 def _blocks(A: NDArray, B: NDArray) -> Iterator[tuple[slice, NDArray]]:
-    """The products of one tile's lanes with B, block by block, in a buffer kept by the thread.
+    """The products of one tile A with B, block by block, in a buffer that the thread keeps.
 
     A block fits the cache, and all cores' blocks together scikit-learn's ``working_memory``
     (all cores', not this call's threads', so that the bits do not depend on their number).
@@ -191,6 +193,41 @@ def _blocks(A: NDArray, B: NDArray) -> Iterator[tuple[slice, NDArray]]:
         shape = len(A), columns.stop - start, A.shape[2]
         E = buffers[B.dtype][: shape[1] * TILE_ROWS].reshape(shape)
         yield columns, np.matmul(B[:, columns].T, A, out=E)
+
+
+def _stream(
+    A: NDArray, B: NDArray, V: NDArray, kernel: Callable[[NDArray], NDArray], n_threads: int
+) -> NDArray:
+    """Sum ``V @ kernel(Bᵀ @ A)`` over the blocks of B, for all tiles A, in float64."""
+    totals = np.empty((*A.shape[:2], len(V), A.shape[3]))
+
+    def tile(i: int) -> None:
+        total: NDArray = np.zeros(1)
+        with np.errstate(over="ignore", invalid="ignore"):  # judged by the caller
+            for columns, E in _blocks(A[i], B):
+                total = total + V[:, columns] @ kernel(E)
+        totals[i] = total
+
+    _for_each_tile(len(A), tile, n_threads)
+    return totals
+
+
+def _vectorized_exp2() -> bool:
+    """Whether NumPy computes 2ˣ with this processor's wide instructions: then it is the fastest.
+
+    A property of the processor and not a timing, so that every process takes the same path.
+    """
+    try:
+        from numpy.lib.introspect import opt_func_info
+    except ImportError:  # NumPy < 2
+        return False
+    loops = opt_func_info(func_name="^exp2$").get("exp2", {})
+    kinds = [loops.get(signature, {}).get("current", "baseline") for signature in ("ff", "dd")]
+    return not any(kind.startswith("baseline") for kind in kinds)
+
+
+# The exponential of the kernel: E holds exponents of this base.
+EXP, LOG_BASE = (np.exp2, np.log(2.0)) if _vectorized_exp2() else (np.exp, 1.0)
 
 
 # ------------------------------------------------------------------------------------ kernel sums
@@ -264,90 +301,78 @@ class KernelSum:
         """
         bias = self.log_weight if log_weight is None else self.log_weight + log_weight
         top = float(bias.max())
-        bias = bias - top
+        B = np.vstack([self._B, bias - top])
+        fast = B.astype(self.dtype, copy=False)
         mean = np.empty((len(Z), self.n_features if moment else 0), self.dtype)
         log_sum = np.empty(len(Z))
-        scale = np.zeros(len(Z)) if log_scale is None else log_scale + top
         with compute_threads() as n_threads:
-            B = np.vstack([self._B, bias])
-            fast = B.astype(self.dtype, copy=False)
-
-            def tile(rows: slice) -> None:
-                good = self._fast_tile(fast, Z[rows], sigma, scale[rows], mean[rows], log_sum[rows])
+            for start in range(0, len(Z), SLAB_ROWS):
+                slab = slice(start, min(start + SLAB_ROWS, len(Z)))
+                z = Z[slab] - self.center  # float64
+                scale = np.zeros(len(z)) if log_scale is None else log_scale[slab] + top
+                good, D, s = self._fast_sums(fast, z, sigma, scale, moment, n_threads)
                 if not good.all():
-                    bad = np.flatnonzero(~good) + rows.start
-                    mean[bad], log_sum[bad] = self._safe_tile(B, Z[bad], sigma, moment)
-
-            _for_each_tile(len(Z), tile, n_threads)
+                    D[~good], s[~good] = self._safe_sums(B, z[~good], sigma, moment, n_threads)
+                mean[slab], log_sum[slab] = D, s
         if moment:
             mean += self.center.astype(self.dtype)
         log_sum += top
         return mean, log_sum
 
-    def _fast_tile(
-        self,
-        B: NDArray,
-        Z: NDArray,
-        sigma: float,
-        scale: NDArray,
-        mean: NDArray,
-        log_sum: NDArray,
-    ) -> NDArray:
-        """Sum one tile without a maximum pass; say for which rows that was accurate."""
-        d, n = self.n_features, len(Z)
-        z, square, reach = self._about_center(Z)
+    def _fast_sums(
+        self, B: NDArray, z: NDArray, sigma: float, scale: NDArray, moment: bool, n_threads: int
+    ) -> tuple[NDArray, NDArray, NDArray]:
+        """Sum without a maximum pass; say for which queries that was accurate."""
+        square, reach = self._norms(z)
         info = np.finfo(B.dtype)
-        exact = reach <= sigma * np.sqrt(2 * ROUNDING / info.eps)  # eps · reach²/2σ² ≤ ROUNDING
-        if not exact.any():
-            return exact
-        gamma = 1 / np.float64(sigma) ** 2 if sigma < 1e150 else 0.0  # all weights are equal
-        A = np.zeros((TILE_ROWS, d + 3), B.dtype)
-        first = 0 if mean.shape[1] else d  # without the moment V is the row of ones alone
-        total: NDArray = np.zeros(1)
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # judged below
-            A[:n, :d] = z * gamma
-            A[:n, d] = scale - square * (gamma / 2)
-            A[:n, d + 1] = gamma
-            A[:n, d + 2] = 1
-            for columns, E in _blocks(_lanes(A), B):
-                total = total + B[first : d + 1, columns] @ np.exp(E, out=E)
-            sums = _rows(total, n)
-            mass = sums[:, -1]
-            mean[...] = sums[:, :-1] / mass[:, None]
-            log_sum[...] = np.log(mass) - scale
-        return exact & (mass > info.tiny ** (3 / 4)) & (mass < info.max ** (3 / 4))
+        good = reach <= sigma * np.sqrt(2 * ROUNDING / info.eps)  # eps · reach²/2σ² ≤ ROUNDING
+        if not good.any():
+            return good, np.empty((len(z), self.n_features if moment else 0)), np.empty(len(z))
+        gamma = np.full(len(z), 1 / np.float64(sigma) ** 2 if sigma < 1e150 else 0.0)
+        with np.errstate(over="ignore"):  # the queries for which this matters are not good
+            A = _tiles(self._queries(z, gamma, scale - square * gamma / 2).astype(B.dtype))
+        V = B[0 if moment else self.n_features : self.n_features + 1]
+        sums = _rows(_stream(A, B, V, lambda E: EXP(E, out=E), n_threads), len(z))
+        mass = sums[:, -1]
+        good &= (mass > info.tiny ** (3 / 4)) & (mass < info.max ** (3 / 4))
+        with np.errstate(all="ignore"):
+            return good, sums[:, :-1] / mass[:, None], np.log(mass) - scale
 
-    def _safe_tile(
-        self, B: NDArray, Z: NDArray, sigma: float, moment: bool
+    def _safe_sums(
+        self, B: NDArray, z: NDArray, sigma: float, moment: bool, n_threads: int
     ) -> tuple[NDArray, NDArray]:
-        """Sum any rows in float64 under a running maximum: nothing over- or underflows."""
-        d, n = self.n_features, len(Z)
-        z, square, reach = self._about_center(Z)
+        """Sum in float64 under a running maximum: nothing over- or underflows."""
+        square, reach = self._norms(z)
         with np.errstate(divide="ignore", over="ignore"):  # σ may be too small to be squared
             gamma = np.minimum(1 / np.float64(sigma) ** 2, np.minimum(1e290 / reach**2, 1e290))
-        A = np.zeros((TILE_ROWS, d + 3))
-        A[:n, :d] = z * gamma[:, None]
-        A[:n, d + 1] = gamma
-        A[:n, d + 2] = 1
-        first = 0 if moment else d
-        top: NDArray
-        total: NDArray
-        top, total = np.full(1, -np.inf), np.zeros(1)
-        for columns, E in _blocks(_lanes(A), B):
-            higher = np.maximum(top, E.max(axis=1, keepdims=True))
-            np.exp(np.subtract(E, higher, out=E), out=E)
-            total = total * np.exp(top - higher) + B[first : d + 1, columns] @ E
-            top = higher
-        sums = _rows(total, n)
-        mass = sums[:, -1]
-        log_sum = np.log(mass) + _rows(top, n)[:, 0] - square * gamma / 2
-        return sums[:, :-1] / mass[:, None], log_sum
+        A = _tiles(self._queries(z, gamma, np.zeros(len(z))))
+        V = B[0 if moment else self.n_features : self.n_features + 1]
+        totals = np.empty((*A.shape[:2], len(V), A.shape[3]))
+        tops = np.empty((*A.shape[:2], 1, A.shape[3]))
 
-    def _about_center(self, Z: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-        """Centred queries in float64, their squared norms, and how far their distances reach."""
-        z = Z - self.center
+        def tile(i: int) -> None:
+            top, total = np.full(1, -np.inf), np.zeros(1)
+            for columns, E in _blocks(A[i], B):
+                higher = np.maximum(top, E.max(axis=1, keepdims=True))
+                EXP(np.subtract(E, higher, out=E), out=E)
+                total = total * EXP(top - higher) + V[:, columns] @ E
+                top = higher
+            totals[i], tops[i] = total, top
+
+        _for_each_tile(len(A), tile, n_threads)
+        sums, top = _rows(totals, len(z)), _rows(tops, len(z))[:, 0]
+        mass = sums[:, -1]
+        return sums[:, :-1] / mass[:, None], np.log(mass) + LOG_BASE * top - square * gamma / 2
+
+    def _norms(self, z: NDArray) -> tuple[NDArray, NDArray]:
+        """Squared norms of centred queries, and how far their distances reach."""
         square = np.einsum("ij,ij->i", z, z)
-        return z, square, np.sqrt(square) + self.radius
+        return square, np.sqrt(square) + self.radius
+
+    def _queries(self, z: NDArray, gamma: NDArray, offset: NDArray) -> NDArray:
+        """A = [γz, offset, γ, 1] in the base of `EXP`: A @ B is -‖z - x‖²/2σ² + bias."""
+        columns = [z * gamma[:, None], offset[:, None], gamma[:, None], np.ones((len(z), 1))]
+        return np.hstack(columns) / LOG_BASE
 
 
 def kernel_mean(
@@ -491,20 +516,15 @@ def mean_distance(
     B = np.vstack([-2 * y.T, np.ones(len(y)), np.einsum("ij,ij->i", y, y)])
     means = np.empty(len(X))
 
-    def tile(rows: slice) -> None:
-        n = rows.stop - rows.start
-        x = X[rows] - center
-        A = np.zeros((TILE_ROWS, B.shape[0]))
-        A[:n, :-2] = x
-        A[:n, -2] = np.einsum("ij,ij->i", x, x)
-        A[:n, -1] = 1
-        total: NDArray = np.zeros(1)
-        for columns, E in _blocks(_lanes(A), B):
-            total = total + w[None, columns] @ np.sqrt(np.maximum(E, 0, out=E), out=E)
-        means[rows] = _rows(total, n)[:, 0]
+    def distance(E: NDArray) -> NDArray:
+        return np.sqrt(np.maximum(E, 0, out=E), out=E)
 
     with compute_threads(n_jobs) as n_threads:
-        _for_each_tile(len(X), tile, n_threads)
+        for start in range(0, len(X), SLAB_ROWS):
+            x = X[start : start + SLAB_ROWS] - center
+            A = _tiles(np.column_stack([x, np.einsum("ij,ij->i", x, x), np.ones(len(x))]))
+            totals = _stream(A, B, w[None], distance, n_threads)
+            means[start : start + SLAB_ROWS] = _rows(totals, len(x))[:, 0]
     return float(u @ means)
 
 

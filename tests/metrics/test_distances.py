@@ -75,7 +75,7 @@ def test_floor_is_the_mean_over_fresh_draws(n, m):
     draws = [energy_distance(rng.normal(size=(n, 3)), rng.normal(size=(m, 3))) for _ in range(400)]
     floors = [energy_floor(rng.normal(size=(m, 3)), n) for _ in range(100)]
     error = np.std(draws) / 20
-    assert abs(np.mean(draws) - np.mean(floors)) < 4 * error  # measured 1.0 and 0.1 errors
+    assert abs(np.mean(draws) - np.mean(floors)) < 4 * error  # measured 1.1 and 1.3 errors
     assert np.std(draws) / np.mean(draws) > 0.15  # single draws scatter, floors hardly do
     assert np.std(floors) / np.mean(floors) < 0.15
 
@@ -102,7 +102,7 @@ def test_cfd_of_two_gaussians_in_closed_form():
         characteristic_function_distance(x, x + 1, scale=1.0, n_frequencies=2000, random_state=seed)
         for seed in range(5)
     ]
-    assert np.mean(values) == pytest.approx(expected, rel=0.02)  # measured 0.005
+    assert np.mean(values) == pytest.approx(expected, rel=0.02)  # measured 0.001
 
 
 def test_far_apart_tables_are_at_the_largest_distance(tables):

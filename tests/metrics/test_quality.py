@@ -12,7 +12,7 @@ def test_fresh_rows_have_ratio_one_and_copies_zero(d):
         rng = np.random.default_rng(seed)
         Y, fresh = rng.normal(size=(1500, d)), rng.normal(size=(1500, d))
         assert nearest_neighbor_ratio(Y, Y) == 0
-        assert nearest_neighbor_ratio(fresh, Y) == pytest.approx(1, abs=0.1)  # measured 0.04
+        assert nearest_neighbor_ratio(fresh, Y) == pytest.approx(1, abs=0.15)  # measured 0.077
         assert nearest_neighbor_ratio(Y + 1e-9, Y) < 1e-6
         assert nearest_neighbor_ratio(7 * fresh + 3, 7 * Y + 3) == pytest.approx(
             nearest_neighbor_ratio(fresh, Y), rel=1e-9
@@ -36,7 +36,7 @@ def test_monotone_maps_do_not_scramble_and_permutations_do():
     # random pairing of N(0, I) in 3-d: RMS √6, against an assignment onto itself, which is free
     assert transport_cost_ratio(X, shuffled) > 1e10
     fresh = rng.normal(size=(300, 3))
-    assert transport_cost_ratio(X, fresh) > 2  # measured 2.9
+    assert transport_cost_ratio(X, fresh) > 3  # measured 4.5
     # a long common shift does not hide it
     assert transport_cost_ratio(X, fresh + 1e6) == pytest.approx(
         transport_cost_ratio(X, fresh), rel=1e-6
@@ -48,7 +48,7 @@ def test_scrambling_on_a_subsample_agrees_with_all_rows():
     X, moved = rng.normal(size=(1200, 2)), rng.normal(size=(1200, 2)) * 3
     moved[:600] = X[:600] * 3
     whole = transport_cost_ratio(X, moved, max_rows=1200)
-    assert transport_cost_ratio(X, moved, max_rows=600) == pytest.approx(whole, rel=0.1)  # 0.02
+    assert transport_cost_ratio(X, moved, max_rows=600) == pytest.approx(whole, rel=0.05)  # measured 0.005
     assert whole > 1.2
 
 

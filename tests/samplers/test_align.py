@@ -31,7 +31,7 @@ def test_moments_of_the_target_arrive(tables):
 def test_shrinkage_fades_with_rows_and_is_near_the_true_covariance():
     rng = np.random.default_rng(1)
     C = np.diag([1.0, 4.0, 9.0])
-    for n, tolerance in ((30, 0.6), (100_000, 0.02)):  # measured 0.33 and 0.006
+    for n, tolerance in ((30, 0.5), (100_000, 0.02)):  # measured 0.22 and 0.007
         _, estimate = _moments(rng.multivariate_normal(np.zeros(3), C, n), None)
         assert np.abs(estimate - C).max() / 9 < tolerance
 

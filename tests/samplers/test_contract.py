@@ -69,8 +69,9 @@ def test_moves_a_source_onto_the_target(sampler, target, source):
     moved = sampler.fit(target).transform(source)
     floor = energy_floor(target, len(source))
     assert energy_distance(source, target) > 50 * floor
-    # measured 0.5 to 0.9 of the floor over the rows and ten seeds of the data
-    assert energy_distance(moved, target) < 1.5 * floor
+    # against the rows it was fitted to, a flow is below the floor of fresh rows: measured 0.06 to
+    # 0.13 (sd) and 0.18 to 0.55 (sd-row) over ten seeds
+    assert energy_distance(moved, target) < floor
 
 
 def test_stays_at_rest_on_the_target(sampler, target):
@@ -256,8 +257,8 @@ def test_batches(sampler, target, source):
     batched = sampler.set_params(batch_size=40).fit(target).transform(source)
     assert np.abs(batched - moved).max() > 0.01
     floor = energy_floor(target, len(source))
-    # measured 0.6 to 2.0 floors over both rows and ten seeds
-    assert energy_distance(batched, target) < 4 * floor
+    # measured 0.32 to 1.64 (sd) and 0.34 to 0.60 (sd-row) over ten seeds; the source is at 80
+    assert energy_distance(batched, target) < 3 * floor
 
 
 # ---------------------------------------------------------------------------------------- sample
@@ -265,8 +266,8 @@ def test_samples_are_distributed_like_the_target(sampler, target):
     sampler.fit(target)
     samples = sampler.sample(400)
     assert samples.shape == (400, 3)
-    # measured 0.3 to 0.6 floors over ten seeds
-    assert energy_distance(samples, target) < 1.5 * energy_floor(target, 400)
+    # measured 0.10 to 0.60 (sd) and 0.31 to 0.70 (sd-row) over ten seeds
+    assert energy_distance(samples, target) < energy_floor(target, 400)
     # the first n of one population, however many are asked for
     np.testing.assert_array_equal(sampler.sample(7), samples[:7])
 
@@ -283,13 +284,13 @@ def test_samples_are_distributed_like_the_target(sampler, target):
 )
 def test_every_base_reaches_the_target(sampler, target, base):
     samples = sampler.set_params(base=base).fit(target).sample(200, random_state=1)
-    # measured up to 1.1 floors (the array's 50 rows, each taken several times)
+    # measured at most 1.44 over ten seeds (from the array's 50 rows, each taken four times)
     assert energy_distance(samples, target) < 3 * energy_floor(target, 200)
 
 
 def test_score_prefers_its_own_target(sampler, target):
     sampler.fit(target)
-    assert -0.2 < sampler.score(target) <= 0
+    assert -0.05 < sampler.score(target) <= 0  # measured -0.003 (sd) and -0.017 (sd-row)
     assert sampler.score(target + 3) < 10 * sampler.score(target)
 
 

@@ -31,9 +31,10 @@ def test_defaults_fit_without_copying_or_scrambling(make):
         fit.append(1 + excess / energy_floor(held_out, len(X)))
         copy.append(nearest_neighbor_ratio(moved, X))
         scramble.append(transport_cost_ratio(source, moved, max_rows=500))
-    # measured FIT
+    # measured over 20 seeds (question mark, grid, clusters): fit 1.01, 1.05, 1.02 with single seeds
+    # up to 1.23; smallest copy ratio 0.87, 0.76, 0.92; mean scramble 1.006, 1.000, 1.000
     assert np.mean(fit) < 1.3
-    assert min(copy) > 0.5
+    assert min(copy) > 0.6
     assert np.mean(scramble) < 1.03
 
 
@@ -46,9 +47,10 @@ def test_gaussian_onto_gaussian_reaches_the_closed_form(seed):
     moved = SDFlowSampler(align=None, random_state=0).fit(X).transform(Y)
     expected = np.array([4, -1]) + Y * [2.0, 0.5]
     error = np.sqrt(((moved - expected) ** 2).sum(axis=1).mean())
-    assert error < 0.2  # measured GAUSS, of a spread of 1.12
-    np.testing.assert_allclose(moved.mean(axis=0), X.mean(axis=0), atol=0.02)
-    np.testing.assert_allclose(np.cov(moved.T), np.cov(X.T), atol=0.05)
+    # the map's own sampling error: measured 0.11 to 0.13 over six seeds, of a spread of 1.12
+    assert error < 0.2
+    np.testing.assert_allclose(moved.mean(axis=0), X.mean(axis=0), atol=0.02)  # 0.008
+    np.testing.assert_allclose(np.cov(moved.T), np.cov(X.T), atol=0.04)  # measured 0.012
 
 
 def test_the_papers_settings_are_algorithm_1():
