@@ -218,7 +218,7 @@ class CosineSchedule(Schedule):
     --------
     >>> from skflow.schedules import CosineSchedule
     >>> CosineSchedule(sigma_max=2.0, sigma_min=0.5).fit([[0.0], [1.0]]).sigmas(3).round(3)
-    array([2.   , 1.458, 0.5  ])
+    array([2.   , 1.707, 0.5  ])
     """
 
     def __init__(self, sigma_max: Any = "auto", sigma_min: Any = "auto") -> None:
@@ -283,7 +283,7 @@ class KarrasSchedule(Schedule):
     --------
     >>> from skflow.schedules import KarrasSchedule
     >>> KarrasSchedule(sigma_max=4.0, sigma_min=1.0).fit([[0.0], [1.0]]).sigmas(3).round(3)
-    array([4.   , 2.069, 1.   ])
+    array([4.  , 2.07, 1.  ])
     """
 
     def __init__(self, sigma_max: Any = "auto", sigma_min: Any = "auto", rho: float = 7.0) -> None:

@@ -65,7 +65,7 @@ class KernelScoreDifference(Field):
     >>> X, Y = np.array([[0.0], [2.0]]), np.array([[5.0], [6.0]])
     >>> field = KernelScoreDifference(normalization="row").fit(X, sigmas=np.array([10.0]))
     >>> field.start(np.random.default_rng(0)).velocity(Y, Y, 10.0).round(2)
-    array([[-4.45],
+    array([[-4.46],
            [-4.45]])
     """
 
