@@ -1,0 +1,319 @@
+"""The ``skflow`` command: tables in, tables and a report out.
+
+``skflow transport SOURCE TARGET -o OUT``, ``skflow sample TARGET -n N -o OUT``,
+``skflow compare A B``. Tables go to files, reports to standard output, everything else to standard
+error: one line and exit code 2 for input that it cannot work with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import sys
+import textwrap
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from skflow import __version__
+from skflow.cli._files import (
+    CommandError,
+    Table,
+    check_output,
+    is_text,
+    read_table,
+    write_table,
+)
+from skflow.cli._report import MIN_ROWS, compare_report, quality_report
+from skflow.samplers import SDFlowSampler
+from skflow.tabular import TableTransport
+
+__all__ = ["main"]
+
+ABOUT = """\
+Moves the rows of one table onto another: afterwards they are distributed like the rows of that
+target table, in every column and every combination of columns, and each row stays as near to where
+it was as the target allows. Numbers, whole numbers, text and yes/no may be mixed. Reads and writes
+CSV (.csv, .tsv, also with .gz; dates there are text) and Parquet (.parquet).
+"""
+
+EXAMPLES = """\
+examples, to be run in a copy of the repository:
+  # penguins of one island, moved onto those of another; rowid is an identifier, not a measurement
+  skflow transport examples/data/penguins_biscoe.csv examples/data/penguins_dream.csv \\
+      --ignore rowid -o moved.csv
+
+  # females onto females, males onto males
+  skflow transport examples/data/penguins_biscoe.csv examples/data/penguins_dream.csv \\
+      --ignore rowid --by sex -o moved.csv
+
+  # 500 new penguins
+  skflow sample examples/data/penguins_dream.csv -n 500 --ignore rowid -o new.csv
+
+  # how far apart are the two islands, and what did moving change?
+  skflow compare examples/data/penguins_biscoe.csv examples/data/penguins_dream.csv \\
+      --after moved.csv --ignore rowid
+"""
+
+NUMBERS = """\
+what the numbers mean:
+  before, after  energy distance to the target, before and after moving: 0 where two distributions
+                 agree. Columns are first scaled to variance 1, so that units do not matter.
+  floor          the distance that as many fresh rows of the target would show, by chance alone.
+  x floor        the distance as a multiple of the floor: about 1 is as good as it gets. Chance can
+                 change the figure of a single comparison by half of it and more.
+  copy           how near the new rows are to target rows, against how near those are to each
+                 other: 0 for copies, about 1 for fresh rows.
+  scramble       how far rows were moved, against the shortest way to the same result: 1 is the
+                 shortest. Handing out target rows at random would fit, too, but scramble.
+"""
+
+
+# ---------------------------------------------------------------------------------------- commands
+def _transport(args: argparse.Namespace) -> None:
+    check_output(args.output, [args.source, args.target])
+    source, target = read_table(args.source), read_table(args.target)
+    columns = _shared_columns(args, [source, target])
+    transport = _make_transport(args, columns).fit(target.frame)
+    moved = transport.transform(source.frame)
+    untouched = [str(column) for column in moved if column not in columns]
+    if source.text is not None and is_text(args.output):
+        for column in untouched:  # letter by letter, 007 and 1.50 included
+            moved[column] = source.text[column]
+    write_table(moved, args.output)
+    if args.quiet:
+        return
+    _note_columns(args, transport, source, target)
+    print(f"{args.output}: {source}, moved onto {target}")
+    _print_list("moved", columns)
+    _print_list("untouched", untouched)
+    if args.report:
+        print(quality_report(transport, target.frame, source.frame, seed=args.seed))
+
+
+def _sample(args: argparse.Namespace) -> None:
+    check_output(args.output, [args.target])
+    target = read_table(args.target)
+    columns = _shared_columns(args, [target])
+    transport = _make_transport(args, columns).fit(target.frame)
+    write_table(transport.sample(args.n), args.output)
+    if args.quiet:
+        return
+    print(f"{args.output}: {args.n} new rows like {target}")
+    _print_list("columns", transport.get_feature_names_out())
+    if args.report:
+        print(quality_report(transport, target.frame, n_samples=args.n, seed=args.seed))
+
+
+def _compare(args: argparse.Namespace) -> None:
+    tables = [read_table(path) for path in (args.a, args.b, args.after) if path is not None]
+    columns = _shared_columns(args, tables)
+    if args.after is not None and len(tables[2].frame) != len(tables[0].frame):
+        raise CommandError(f"{tables[2]} is not {tables[0]}, moved: row i has to be row i.")
+    report = compare_report(columns, *(table.frame for table in tables), seed=args.seed)
+    for letter, table in zip("ABC", tables, strict=False):
+        print(f"{letter}: {table}")
+    print(report)
+
+
+def _shared_columns(args: argparse.Namespace, tables: Sequence[Table]) -> list[str]:
+    """Columns that all tables have and that are to take part, in the target's order."""
+    names = [list(table.frame.columns) for table in tables]
+    for table, known in zip(tables, names, strict=True):
+        absent = [column for column in (*args.columns, *args.by) if column not in known]
+        if absent:
+            raise CommandError(
+                f"{table.path} has no column {_join(absent, 'or')}; it has {_join(known)}."
+            )
+    absent = [column for column in args.ignore if not any(column in known for known in names)]
+    if absent:
+        raise CommandError(f"--ignore: there is no column {_join(absent, 'or')}.")
+    columns = args.columns or [
+        column
+        for column in names[min(1, len(names) - 1)]
+        if column not in (*args.ignore, *args.by) and all(column in known for known in names)
+    ]
+    if not columns:
+        has = "; ".join(f"{t.path} has {_join(n)}" for t, n in zip(tables, names, strict=True))
+        raise CommandError(f"the tables have no column in common that may be used: {has}.")
+    return columns
+
+
+def _make_transport(args: argparse.Namespace, columns: list[str]) -> TableTransport:
+    chosen = {
+        "n_steps": args.steps,
+        "schedule": args.schedule,
+        "schedule__sigma_min": args.sigma_min,
+    }
+    flow = SDFlowSampler().set_params(**{k: v for k, v in chosen.items() if v is not None})
+    return TableTransport(
+        flow,
+        columns=columns,
+        by=args.by or None,
+        random_state=args.seed,
+        verbose=int(not args.quiet and sys.stderr.isatty()),
+    )
+
+
+def _note_columns(
+    args: argparse.Namespace, transport: TableTransport, source: Table, target: Table
+) -> None:
+    """Say what the reader of the result should know about its columns."""
+    known = {*source.frame, *args.ignore}
+    only = [] if args.columns else [column for column in target.frame if column not in known]
+    if only:
+        _say(f"note: only the target has {_join(only)}: left out")
+    for column in transport.columns_:
+        both = source.frame[column], target.frame[column]
+        if all(len(c) >= MIN_ROWS and c.is_unique and c.dtype.kind != "f" for c in both):
+            _say(f"note: {column} never repeats; if it only names the rows, --ignore {column}")
+    for column, values in transport.encoder_.unknown(source.frame).items():
+        listed = _join([*map(repr, values[:3]), *(["others"] if len(values) > 3 else [])])
+        _say(
+            f"note: the target has no {column} {listed}: such rows get the {column} that goes with "
+            "their other values"
+        )
+
+
+def _join(names: Iterable[Any], word: str = "and") -> str:
+    """Return "a, b and c"."""
+    *most, last = map(str, names)
+    return f"{', '.join(most)} {word} {last}" if most else last
+
+
+def _print_list(title: str, names: Iterable[Any]) -> None:
+    text = ", ".join(map(str, names)) or "none"
+    print(textwrap.fill(f"{title}: {text}", 80, initial_indent="  ", subsequent_indent="    "))
+
+
+def _say(line: str) -> None:
+    print(f"skflow: {line}", file=sys.stderr)
+
+
+# --------------------------------------------------------------------------------------- arguments
+class _Parser(argparse.ArgumentParser):
+    """argparse, with the errors of this command."""
+
+    def error(self, message: str) -> NoReturn:
+        raise CommandError(f"{message} (see {self.prog} --help)")
+
+
+def _parser() -> _Parser:
+    layout: dict[str, Any] = {
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+        "allow_abbrev": False,
+    }
+    parser = _Parser("skflow", description=ABOUT, epilog=f"{EXAMPLES}\n{NUMBERS}", **layout)
+    parser.add_argument("--version", action="version", version=f"skflow {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND")
+    parser.set_defaults(run=None)
+
+    transport = commands.add_parser(
+        "transport", help="move the rows of one table onto another", epilog=NUMBERS, **layout
+    )
+    transport.add_argument("source", type=Path, metavar="SOURCE", help="the rows that are moved")
+    transport.add_argument("target", type=Path, metavar="TARGET", help="where they are moved to")
+    transport.set_defaults(run=_transport)
+
+    sample = commands.add_parser(
+        "sample", help="make new rows that are distributed like a table", epilog=NUMBERS, **layout
+    )
+    sample.add_argument("target", type=Path, metavar="TARGET", help="what they are to be like")
+    sample.add_argument("-n", type=_integer(1), required=True, metavar="N", help="number of rows")
+    sample.set_defaults(run=_sample)
+
+    compare = commands.add_parser(
+        "compare", help="measure how far apart two tables are", epilog=NUMBERS, **layout
+    )
+    compare.add_argument("a", type=Path, metavar="A", help="a table")
+    compare.add_argument("b", type=Path, metavar="B", help="the target it is compared with")
+    compare.add_argument("--after", type=Path, metavar="C", help="A, moved (row i is row i of A)")
+    compare.set_defaults(run=_compare, by=[])
+
+    for command in (transport, sample):
+        _add_flow_options(command)
+    for command in (transport, sample, compare):
+        _add_column_options(command)
+    return parser
+
+
+def _add_flow_options(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("-o", "--output", type=Path, required=True, metavar="OUT", help="the file to write")
+    add("--by", type=_names, default=[], metavar="COL,...", help="stay within groups of equal COL")
+    add("--steps", type=_integer(1), metavar="N", help="steps of the flow (default: 50)")
+    add("--schedule", metavar="NAME", help="constant, linear, cosine, geometric or karras")
+    add("--sigma-min", type=_number, metavar="X", help='last bandwidth: 0.3, "nn", "1.5*nn", ...')
+    add("--no-report", dest="report", action="store_false", help="do not measure the result")
+    add("--quiet", action="store_true", help="print nothing but errors")
+
+
+def _add_column_options(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add(
+        "--columns", type=_names, default=[], metavar="COL,...", help="only these columns take part"
+    )
+    add("--ignore", type=_names, default=[], metavar="COL,...", help="these columns do not")
+    add("--seed", type=_integer(0), default=0, metavar="N", help="of all randomness (default: 0)")
+
+
+def _names(text: str) -> list[str]:
+    """Column names between commas; a name that holds a comma is quoted, as in CSV."""
+    return next(csv.reader([text]), [])
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _integer(minimum: int) -> Callable[[str], int]:
+    def convert(text: str) -> int:
+        if not text.isdecimal() or int(text) < minimum:
+            raise argparse.ArgumentTypeError(f"must be a whole number from {minimum}: {text!r}")
+        return int(text)
+
+    return convert
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    argv : list of str, default=None
+        The arguments; None takes them from the command line.
+
+    Returns
+    -------
+    code : int
+        0, or 2 for input it cannot work with, 130 for an interrupt, 141 for a closed pipe.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = lambda message, *_: _say(f"warning: {_one_line(message)}")
+            parser = _parser()
+            args = parser.parse_args(argv)
+            if args.run is None:
+                parser.error("a command is needed: transport, sample or compare")
+            args.run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except KeyboardInterrupt:
+        return 130
+    except (ValueError, ImportError) as error:
+        _say(f"error: {_one_line(error)}")
+        return 2
+    return 0
+
+
+def _one_line(message: Any) -> str:
+    return " ".join(str(message).split())

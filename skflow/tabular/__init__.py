@@ -1,0 +1,9 @@
+"""Tables: mixed columns in, the same columns out."""
+
+from __future__ import annotations
+
+from skflow.tabular._codecs import common_step, import_pandas
+from skflow.tabular._encoder import TableEncoder
+from skflow.tabular._transport import TableTransport
+
+__all__ = ["TableEncoder", "TableTransport", "common_step", "import_pandas"]

@@ -1,0 +1,408 @@
+r"""Move the rows of a table.
+
+.. math:: \text{source table} → \text{encode} → \text{flow} → \text{decode} → \text{moved table}
+
+Everything is fitted on the target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.utils.validation import check_is_fitted
+
+from skflow._utils import check_count, make_generator
+from skflow.samplers import SDFlowSampler
+from skflow.tabular._codecs import import_pandas
+from skflow.tabular._encoder import TableEncoder, check_complete, check_frame, quoted
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["TableTransport"]
+
+
+class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+    r"""Move the rows of one data frame onto another, whatever their columns hold.
+
+    ``fit`` learns the target; ``transform`` moves source rows, which come back with the *target's*
+    columns, dtypes and categories, and with the *source's* index, row order, column order and
+    remaining columns, untouched. Numbers are standardised by the target and categories one-hot
+    encoded, so changing a column's unit changes nothing but that column's unit.
+
+    - Numeric columns keep their dtype. Values on a common grid (whole numbers, prices to the cent,
+      masses to 25 g) stay on it; a least or greatest value that several target rows share is taken
+      for a bound. Atoms of a column that has no grid, such as the zeros among rainfall amounts,
+      are smeared out but for that bound.
+    - Categories, text and booleans become one of the target's values. A value the target does not
+      have starts from the middle and ends where its row arrives.
+    - Dates and durations move like numbers.
+    - A column that is constant in the target comes out constant.
+
+    Parameters
+    ----------
+    flow : estimator, default=None
+        The flow: ``fit(X)``, ``transform(X)``, ``sample(n)`` and ``score(X)`` on arrays. None is
+        ``SDFlowSampler()``; ``set_params(flow__n_steps=…)`` works on it, too.
+    columns : list of str, default=None
+        The columns that are moved; None is all of the target's. The source must have them all.
+    by : str or list of str, default=None
+        Columns of groups: each group of the source is moved onto the same group of the target, by
+        a flow of its own.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the dither, and of the flow unless that has its own.
+    verbose : int, default=0
+        1 shows the flow's progress bar on a terminal.
+
+    Attributes
+    ----------
+    columns_ : list
+        The columns that are moved.
+    by_ : list
+        The columns of groups.
+    encoder_ : TableEncoder
+        The columns as coordinates to measure distances in.
+    encoders_ : dict of tuple to TableEncoder
+        The columns as the flow of every group sees them; without ``by`` the only group is ``()``.
+    flows_ : dict of tuple to estimator
+        The flow of every group, fitted to its encoded rows.
+    n_features_in_ : int
+        Number of the target's columns.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names.
+
+    See Also
+    --------
+    SDFlowSampler : The same for arrays of numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from skflow import TableTransport
+    >>> rng = np.random.default_rng(0)
+    >>> target = pd.DataFrame({
+    ...     "kind": rng.choice(["bun", "roll"], 200, p=[0.75, 0.25]),
+    ...     "grams": rng.normal(60, 5, 200).round().astype(int),
+    ... })
+    >>> source = pd.DataFrame({
+    ...     "id": np.arange(100),
+    ...     "kind": rng.choice(["bun", "roll"], 100),
+    ...     "grams": rng.normal(80, 10, 100).round().astype(int),
+    ... })
+    >>> moved = TableTransport(random_state=0).fit(target).transform(source)
+    >>> moved.dtypes.equals(source.dtypes), moved["id"].equals(source["id"])
+    (True, True)
+    >>> abs(moved["grams"].mean() - target["grams"].mean()) < 1
+    np.True_
+    >>> abs((moved["kind"] == "bun").mean() - 0.75) < 0.1
+    np.True_
+    """
+
+    def __init__(
+        self,
+        flow: Any = None,
+        *,
+        columns: Sequence[Hashable] | None = None,
+        by: Hashable | Sequence[Hashable] | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.flow = flow
+        self.columns = columns
+        self.by = by
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def set_params(self, **params: Any) -> TableTransport:
+        """Set parameters; ``flow__n_steps=…`` turns None into the flow it stands for.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters of the transport, and of its flow behind ``flow__``.
+
+        Returns
+        -------
+        self : TableTransport
+            The transport.
+        """
+        if "flow" in params:
+            self.flow = params.pop("flow")
+        if self.flow is None and any(name.startswith("flow__") for name in params):
+            self.flow = SDFlowSampler()
+        return super().set_params(**params)
+
+    # ------------------------------------------------------------------------------------ fit
+    def fit(self, X: pandas.DataFrame, y: None = None) -> TableTransport:
+        """Learn the target.
+
+        Parameters
+        ----------
+        X : DataFrame
+            Target rows.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : TableTransport
+            The fitted transport.
+
+        Raises
+        ------
+        TypeError
+            If X is not a DataFrame.
+        ValueError
+            If X is empty, or a column occurs twice, is unknown, has missing values or a dtype that
+            cannot be moved; the message names it.
+        """
+        check_frame(X, "target")
+        self.by_ = _as_list(self.by)
+        rest = [column for column in X.columns if column not in self.by_]
+        self.columns_ = rest if self.columns is None else _as_list(self.columns)
+        _check_known(X, columns=self.columns_, by=self.by_)
+        check_complete(X, self.by_, "target")
+        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        self.n_features_in_ = X.shape[1]
+        self._seed = make_generator(self.random_state).integers(2**32, size=4)
+        self.encoder_ = TableEncoder(X, self.columns_, other=True)
+        self.encoders_, self.flows_ = {}, {}
+        rows = _groups(X, self.by_)
+        for group, positions in rows.items():
+            part = X.iloc[positions]
+            encoder = self.encoders_[group] = TableEncoder(part, self.columns_)
+            Z = encoder.encode(part, self._rng(0), name="target")
+            self.flows_[group] = self._make_flow().fit(Z)
+        self._labels = X[self.by_].iloc[[positions[0] for positions in rows.values()]]
+        self._share = np.array([len(positions) for positions in rows.values()]) / len(X)
+        return self
+
+    def _make_flow(self) -> Any:
+        flow = SDFlowSampler() if self.flow is None else clone(self.flow)
+        params = flow.get_params()
+        if params.get("random_state", 0) is None:
+            flow.set_params(random_state=self.random_state)
+        if self.verbose and "verbose" in params:
+            flow.set_params(verbose=self.verbose)
+        return flow
+
+    def _rng(self, stream: int) -> np.random.Generator:
+        """Generator of the target's dither (0), of a source's (1) or of a sample's groups (2)."""
+        return np.random.default_rng([*self._seed, stream])
+
+    # ------------------------------------------------------------------------------ transform
+    def fit_transform(self, X: pandas.DataFrame, y: None = None) -> pandas.DataFrame:
+        """Fit, and return X as it is: the target is where it should be.
+
+        Parameters
+        ----------
+        X : DataFrame
+            Target rows.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        X : DataFrame
+            A copy of X.
+        """
+        self.fit(X)
+        return X.copy()
+
+    def transform(self, X: pandas.DataFrame) -> pandas.DataFrame:
+        """Move source rows onto the target.
+
+        Parameters
+        ----------
+        X : DataFrame
+            Source rows. Further columns may hold anything.
+
+        Returns
+        -------
+        moved : DataFrame
+            Row i is row i of X, moved: the index, the order of rows and columns and the further
+            columns are those of X, everything else is the target's.
+
+        Raises
+        ------
+        TypeError
+            If X is not a DataFrame.
+        ValueError
+            If X is empty, or lacks a column or has missing values in it, or has a group that the
+            target does not have.
+        """
+        rows = self._check_source(X)
+        parts = [self._move(group, X.iloc[positions]) for group, positions in rows.items()]
+        order = np.argsort(np.concatenate(list(rows.values())))
+        columns = import_pandas().concat(parts, ignore_index=True).iloc[order].set_axis(X.index)
+        moved = X.copy()
+        for column in self.columns_:
+            moved[column] = columns[column]
+        return moved
+
+    def _move(self, group: tuple, part: pandas.DataFrame) -> pandas.DataFrame:
+        encoder = self.encoders_[group]
+        Z = encoder.encode(part, self._rng(1))
+        return encoder.decode(self.flows_[group].transform(Z))
+
+    def _check_source(self, X: pandas.DataFrame) -> dict[tuple, NDArray]:
+        """Return the positions of every group's rows, or say what is amiss."""
+        check_is_fitted(self)
+        check_frame(X, "source")
+        missing = [c for c in self.by_ if c not in X.columns]
+        if missing:
+            raise ValueError(f"source lacks the column(s) {quoted(missing)} of by={self.by_}.")
+        check_complete(X, self.by_, "source")
+        self.encoder_.check(X, "source")
+        rows = _groups(X, self.by_)
+        unknown = [", ".join(map(str, group)) for group in rows if group not in self.flows_]
+        if unknown:
+            raise ValueError(
+                f"source has rows of the group(s) {quoted(unknown)} of by={self.by_}, which the "
+                "target does not have: leave those rows out, or add such rows to the target."
+            )
+        return rows
+
+    def encode(self, X: pandas.DataFrame) -> NDArray:
+        """Coordinates of a table's rows in the target's unit-free space, to measure distances in.
+
+        Every column is a block of total variance one (of the target). Nothing is dithered, so that
+        a copy of a row lies at distance zero from it.
+
+        Parameters
+        ----------
+        X : DataFrame
+            A table that has the columns that are moved.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_rows, n_coordinates)
+            Numbers are standardised, categories are corners of a simplex; those that the target
+            does not have share a corner of their own.
+        """
+        check_is_fitted(self)
+        return self.encoder_.encode(X)
+
+    # --------------------------------------------------------------------------------- sample
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> pandas.DataFrame:
+        """Draw new rows of the target's distribution.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the draw; None is the seed of the estimator.
+
+        Returns
+        -------
+        samples : DataFrame
+            The columns of ``by`` and those that are moved, in the target's order. Groups are drawn
+            with the probabilities that they have in the target.
+        """
+        check_is_fitted(self)
+        n_samples = check_count(n_samples, name="n_samples")
+        rng = self._rng(2) if random_state is None else make_generator(random_state)
+        drawn = rng.choice(len(self._share), n_samples, p=self._share)
+        parts = []
+        for g, group in enumerate(self.flows_):
+            n = np.count_nonzero(drawn == g)
+            if n:
+                seed = None if random_state is None else int(rng.integers(2**31))
+                Z = self.flows_[group].sample(n, random_state=seed)
+                parts.append(self.encoders_[group].decode(Z))
+        order = np.argsort(np.argsort(drawn, kind="stable"))
+        pandas = import_pandas()
+        moved = pandas.concat(parts, ignore_index=True).iloc[order].reset_index(drop=True)
+        labels = self._labels.iloc[drawn].reset_index(drop=True)
+        return pandas.concat([labels, moved], axis=1)[self._names_out()]
+
+    def score(self, X: pandas.DataFrame, y: None = None) -> float:
+        """Score of the flow on encoded target rows: higher is better.
+
+        Parameters
+        ----------
+        X : DataFrame
+            Target rows, best held out from ``fit``.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        score : float
+            For the samplers minus the energy distance, without unit, between X and samples; with
+            ``by`` the mean over the groups of X, each row counting alike.
+        """
+        rows = self._check_source(X)
+        score = 0.0
+        for group, positions in rows.items():
+            Z = self.encoders_[group].encode(X.iloc[positions], self._rng(1))
+            score += self.flows_[group].score(Z) * len(positions) / len(X)
+        return score
+
+    # ---------------------------------------------------------------------------------- names
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray:
+        """Names of the columns that ``transform`` returns.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the source's columns.
+
+        Returns
+        -------
+        names : ndarray of shape (n_columns,)
+            The source's columns, which stay where they are; without them the target's columns that
+            take part.
+        """
+        check_is_fitted(self)
+        names = self._names_out() if input_features is None else input_features
+        return np.asarray(names, dtype=object)
+
+    def _names_out(self) -> list:
+        return [c for c in self.feature_names_in_ if c in self.by_ or c in self.columns_]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False  # data frames only
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        return tags
+
+
+def _as_list(names: Any) -> list:
+    if names is None:
+        return []
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        return [names]
+    return list(dict.fromkeys(names))
+
+
+def _groups(table: pandas.DataFrame, by: list) -> dict[tuple, NDArray]:
+    """Positions of every group's rows, groups in order of appearance; without ``by`` one of all."""
+    if not by:
+        return {(): np.arange(len(table))}
+    rows: dict[tuple, list[int]] = {}
+    for position, group in enumerate(zip(*(table[c].tolist() for c in by), strict=True)):
+        rows.setdefault(group, []).append(position)
+    return {group: np.array(positions) for group, positions in rows.items()}
+
+
+def _check_known(X: pandas.DataFrame, *, columns: list, by: list) -> None:
+    for parameter, names in {"columns": columns, "by": by}.items():
+        unknown = [name for name in names if name not in X.columns]
+        if unknown:
+            raise ValueError(
+                f"{parameter} names {quoted(unknown)}, which the target does not have. Known: "
+                f"{quoted(list(X.columns))}."
+            )
+    both = [name for name in columns if name in by]
+    if both:
+        raise ValueError(f"{quoted(both)} is in columns and in by: rows do not leave their group.")
+    if not columns:
+        raise ValueError("target has no column to move.")

@@ -1,0 +1,503 @@
+"""The command: a result as a whole or none, one clear line for bad input, figures that are true."""
+
+import gzip
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import skflow
+from skflow import SDFlowSampler, TableTransport
+from skflow.cli import main
+from skflow.metrics import energy_floor
+from skflow.tabular import TableEncoder
+
+DATA = Path(__file__).parents[1] / "examples" / "data"
+BISCOE, DREAM = str(DATA / "penguins_biscoe.csv"), str(DATA / "penguins_dream.csv")
+QUICK = ["--steps", "5", "--no-report", "--quiet"]
+
+
+@pytest.fixture(autouse=True)
+def _in_a_directory_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def tables():
+    """Two tables with text that looks like numbers, in files source.csv and target.csv."""
+    rng = np.random.default_rng(0)
+
+    def table(n, shift):
+        return pd.DataFrame(
+            {
+                "code": [f"{i:04d}" for i in range(n)],
+                "x": rng.normal(shift, 1, n).round(2),
+                "group": rng.choice(["a", "b"], n),
+                "n": rng.poisson(3 + shift, n),
+                "note": rng.choice(["1.50", "NA", "", "1e3", 'say "no", twice', "TRUE"], n),
+                "ok": rng.random(n) < 0.5,
+            }
+        )
+
+    for name, shift in {"source": 2, "target": 0}.items():
+        table(90, shift).to_csv(f"{name}.csv", index=False)
+    return Path("source.csv"), Path("target.csv")
+
+
+def run(*args):
+    """Run the command; return its exit code."""
+    return main([str(arg) for arg in args])
+
+
+def as_text(path):
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def files():
+    return {path.name for path in Path().iterdir()}
+
+
+# ------------------------------------------------------------------------------------------ results
+def test_transport_is_what_python_does(tables):
+    assert run("transport", *tables, "-o", "out.csv", "--columns", "x,n,ok", *QUICK) == 0
+    source, target = (pd.read_csv(path) for path in tables)
+    flow = SDFlowSampler(n_steps=5)
+    transport = TableTransport(flow, columns=["x", "n", "ok"], random_state=0).fit(target)
+    moved = transport.transform(source)
+    pd.testing.assert_frame_equal(pd.read_csv("out.csv"), moved, check_exact=True)
+
+
+def test_options_reach_the_flow(tables):
+    options = ["--schedule", "cosine", "--sigma-min", "0.5*nn", "--seed", "3", "--by", "group"]
+    chosen = ["--columns", "x,n", "--steps", "4", "--no-report", "--quiet"]
+    assert run("transport", *tables, "-o", "out.csv", *options, *chosen) == 0
+    source, target = (pd.read_csv(path) for path in tables)
+    flow = SDFlowSampler(n_steps=4, schedule="cosine").set_params(schedule__sigma_min="0.5*nn")
+    transport = TableTransport(flow, columns=["x", "n"], by="group", random_state=3).fit(target)
+    moved = transport.transform(source)
+    result = pd.read_csv("out.csv")
+    pd.testing.assert_frame_equal(result[["x", "n"]], moved[["x", "n"]], check_exact=True)
+
+
+def test_untouched_columns_stay_letter_by_letter(tables):
+    """007, 1.50, NA, blanks and quotes are not for us to interpret."""
+    assert run("transport", *tables, "-o", "out.csv", "--columns", "x", *QUICK) == 0
+    source, moved = as_text("source.csv"), as_text("out.csv")
+    assert list(moved) == list(source)
+    rest = ["code", "group", "n", "note", "ok"]
+    pd.testing.assert_frame_equal(moved[rest], source[rest])
+    assert not moved["x"].equals(source["x"])
+    assert moved["x"].str.fullmatch(r"-?\d+\.\d{1,2}").all()
+
+
+def test_moved_columns_look_like_the_target(tables):
+    assert run("transport", *tables, "-o", "out.csv", "--columns", "x,n,ok", *QUICK) == 0
+    moved, target = as_text("out.csv"), as_text("target.csv")
+    assert moved["n"].str.fullmatch(r"\d+").all()
+    assert set(moved["ok"]) <= set(target["ok"])
+
+
+@pytest.mark.filterwarnings("ignore:Passing a BlockManager:DeprecationWarning")  # old pyarrow
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet"])
+def test_every_format_holds_the_same(tables, suffix):
+    source, target = (pd.read_csv(path)[["code", "x", "n"]] for path in tables)
+    assert run("transport", *tables, "-o", "first.csv", "--columns", "x,n", *QUICK) == 0
+    for name, table in {"source": source, "target": target}.items():
+        path = f"{name}{suffix}"
+        if suffix == ".parquet":
+            table.to_parquet(path)
+        else:
+            table.to_csv(path, sep="\t" if ".tsv" in suffix else ",", index=False)
+    out = f"out{suffix}"
+    args = [f"source{suffix}", f"target{suffix}", "-o", out, "--columns", "x,n", *QUICK]
+    assert run("transport", *args) == 0
+    if suffix == ".parquet":
+        moved = pd.read_parquet(out)
+    else:
+        moved = pd.read_csv(out, sep="\t" if ".tsv" in suffix else ",")
+    expected = pd.read_csv("first.csv")[["code", "x", "n"]]
+    pd.testing.assert_frame_equal(moved, expected, check_exact=True)
+    bits = Path(out).read_bytes()
+    assert run("transport", *args) == 0
+    assert Path(out).read_bytes() == bits
+
+
+def test_samples(tables, capsys):
+    args = ["-n", 40, "-o", "new.csv", "--ignore", "code,note", "--steps", 5]
+    assert run("sample", tables[1], *args) == 0
+    new = pd.read_csv("new.csv")
+    assert list(new) == ["x", "group", "n", "ok"]
+    assert len(new) == 40
+    out, err = capsys.readouterr()
+    assert "new.csv: 40 new rows like target.csv (90 rows)" in out
+    assert "copy" in out
+    assert "scramble" not in out
+    assert err == ""
+
+
+# ------------------------------------------------------------------------------------------ reports
+def figures(out):
+    """The table of a report, as a dict of lists of numbers."""
+    lines = out[out.index("energy distance") :].split("\n\n")[0].splitlines()
+    assert max(map(len, lines)) <= 100
+    numbers = 1 + 2 * (lines[0].count("before") + lines[0].count("after") or 1)
+    rows = [line.rsplit(maxsplit=numbers) for line in lines[1:]]
+    cells = {name.strip(): cells for name, *cells in rows}
+    return {name: [float(cell.replace("-", "nan")) for cell in cells[name]] for name in cells}
+
+
+def test_penguins(capsys):
+    """The README's job: the report is true, and the moved penguins could be some of Dream."""
+    assert run("transport", BISCOE, DREAM, "-o", "moved.csv", "--ignore", "rowid") == 0
+    out, err = capsys.readouterr()
+    table = figures(out)
+    floor, before, before_ratio, after, after_ratio = table["whole table"]
+    assert before_ratio == pytest.approx(before / floor, rel=0.01)
+    assert before_ratio > 10
+    # measured 1.08; the mean of 20 runs has a standard error of about 0.13
+    assert after_ratio == pytest.approx(after / floor, rel=0.01)
+    assert after_ratio < 1.5
+    copy, scramble = (
+        float(line.split()[1]) for line in out.splitlines() if line.startswith(("copy", "scramble"))
+    )
+    assert copy > 0.7
+    assert 1 <= scramble < 1.1
+    assert "moved.csv uses" not in out
+    assert "'Gentoo'" in err
+    moved, biscoe, dream = (pd.read_csv(path) for path in ("moved.csv", BISCOE, DREAM))
+    assert moved["rowid"].equals(biscoe["rowid"])
+    assert (moved["island"] == "Dream").all()
+    assert moved["year"].between(2007, 2009).all()
+    assert (moved["body_mass_g"] % 25 == 0).all()
+    for name in ("species", "sex"):
+        shares = [table[name].value_counts(normalize=True) for table in (moved, dream)]
+        assert shares[0].sub(shares[1], fill_value=0).abs().max() < 0.05
+    mass = [table.groupby(["species", "sex"])["body_mass_g"].mean() for table in (moved, dream)]
+    assert (mass[0] - mass[1]).abs().max() < 100
+    kept = moved["sex"] == biscoe["sex"]
+    assert kept.mean() > 0.9
+
+
+def test_compare(tables, capsys):
+    """Without --after; the floor is the metric's."""
+    assert run("compare", *tables, "--columns", "x,n,ok") == 0
+    out, err = capsys.readouterr()
+    table = figures(out)
+    assert list(table) == ["whole table", "x", "n", "ok"]
+    assert all(len(line) == 3 for line in table.values())
+    target = pd.read_csv("target.csv")
+    encoder = TableEncoder(target, ["x"])
+    floor = energy_floor(encoder.encode(target), 90)
+    assert table["x"][0] == pytest.approx(floor, rel=0.01)
+    assert table["x"][2] > 10
+    assert table["ok"][2] < 5
+    assert err == ""
+
+
+def test_compare_sees_categories_that_only_one_table_has(capsys):
+    """Islands differ in every row, although B has one only: 2 E|x - y| for corners √2 apart."""
+    assert run("compare", BISCOE, DREAM, "--columns", "island,year") == 0
+    table = figures(capsys.readouterr().out)
+    assert table["island"][:2] == pytest.approx([0, 8**0.5], abs=1e-4)
+
+
+def test_compare_with_after(tables, capsys):
+    """A moved onto B, and scrambled: the fit is the same, the scrambling is seen."""
+    chosen = ["--columns", "x,n"]
+    assert run("transport", *tables, "-o", "moved.csv", *chosen, "--no-report", "--quiet") == 0
+    moved = pd.read_csv("moved.csv")
+    moved.sample(frac=1, random_state=0).to_csv("scrambled.csv", index=False)
+    ratios = []
+    for name in ("moved.csv", "scrambled.csv"):
+        assert run("compare", *tables, "--after", name, *chosen) == 0
+        out, _ = capsys.readouterr()
+        assert figures(out)["whole table"][4] < 1
+        ratios.append(float(out.split("\nscramble")[1].split()[0]))
+    assert ratios[0] < 1.1 < 1.3 < ratios[1]
+
+
+def test_after_the_target_itself_is_a_copy(tables, capsys):
+    """Atoms are not dithered to be measured."""
+    assert run("compare", *tables, "--after", tables[1], "--columns", "x,n,ok") == 0
+    out, _ = capsys.readouterr()
+    assert float(out.split("\ncopy")[1].split()[0]) == 0
+
+
+def test_report_of_groups(tables, capsys):
+    args = ["--columns", "x,n", "--by", "group", "--steps", "5"]
+    assert run("transport", *tables, "-o", "out.csv", *args) == 0
+    assert "within the groups of group" in capsys.readouterr().out
+
+
+def test_small_targets_get_no_report(tables, capsys):
+    pd.read_csv("target.csv")[:30].to_csv("small.csv", index=False)
+    assert run("transport", "source.csv", "small.csv", "-o", "out.csv", "--columns", "x") == 0
+    out, _ = capsys.readouterr()
+    assert "30 target rows are too few" in out
+    assert "floor" not in out
+
+
+def test_notes(tables, capsys):
+    """What a reader would not expect is said on standard error."""
+    source = pd.read_csv("source.csv").drop(columns=["n", "note"]).replace({"group": {"a": "z"}})
+    source.to_csv("less.csv", index=False)
+    args = ["transport", "less.csv", "target.csv", "-o", "out.csv", "--no-report"]
+    assert run(*args, "--ignore", "note") == 0
+    _, err = capsys.readouterr()
+    assert "only the target has n: left out" in err
+    assert "code never repeats" in err
+    assert "no group 'z'" in err
+    assert "Traceback" not in err
+    assert run(*args, "--ignore", "note,code", "--quiet") == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_warnings_are_lines(tables, capsys):
+    pd.read_csv("source.csv")[:3].to_csv("few.csv", index=False)
+    assert run("transport", "few.csv", "target.csv", "-o", "out.csv", "--columns", "x") == 0
+    _, err = capsys.readouterr()
+    assert err.count("skflow: warning: transform moves rows as one population") == 1
+
+
+# ---------------------------------------------------------------------------------------- bad input
+def write(name, content):
+    Path(name).write_bytes(content)
+    return name
+
+
+BAD = {
+    "no such file": (["transport", "gone.csv", "target.csv"], "cannot read gone.csv: No such file"),
+    "a directory": (["transport", "folder.csv", "target.csv"], "cannot read folder.csv: Is a dir"),
+    "binary": (["transport", "binary.csv", "target.csv"], "binary.csv is not a CSV file: .*binary"),
+    "not utf-8": (["transport", "latin.csv", "target.csv"], "latin.csv is not a CSV file: 'utf-8'"),
+    "empty": (["transport", "empty.csv", "target.csv"], "empty.csv is not a CSV file"),
+    "no rows": (["transport", "header.csv", "target.csv"], "header.csv has no rows"),
+    "ragged": (["transport", "ragged.csv", "target.csv"], "ragged.csv is not a CSV file"),
+    "row names": (["transport", "names.csv", "target.csv"], "names.csv is not a CSV file: .*more"),
+    "twins": (["transport", "twins.csv", "target.csv"], "two of its columns are called 'x'"),
+    "not gzip": (["transport", "plain.csv.gz", "target.csv"], "cannot read plain.csv.gz: Not a gz"),
+    "cut gzip": (["transport", "cut.csv.gz", "target.csv"], "cut.csv.gz is not a CSV file"),
+    "not parquet": (["transport", "p.parquet", "target.csv"], "p.parquet is not a Parquet file"),
+    "unknown ending": (
+        ["transport", "source.xlsx", "target.csv"],
+        "source.xlsx is of no known .*csv",
+    ),
+    "no common column": (["transport", "other.csv", "target.csv"], "no column in common.*foreign"),
+    "missing values": (["transport", "holes.csv", "target.csv"], r"source has missing .*'x' \(1\)"),
+    "text for numbers": (["transport", "words.csv", "target.csv"], "source's column 'x' does not"),
+    "unknown column": (
+        ["transport", "source.csv", "target.csv", "--columns", "x,y"],
+        "source.csv has no column y; it has code, x",
+    ),
+    "unknown ignored column": (
+        ["transport", "source.csv", "target.csv", "--ignore", "y"],
+        "--ignore: there is no column y",
+    ),
+    "unknown group column": (
+        ["transport", "source.csv", "target.csv", "--by", "y"],
+        "source.csv has no column y",
+    ),
+    "unknown group": (
+        ["transport", "groups.csv", "target.csv", "--columns", "x", "--by", "group"],
+        r"group\(s\) 'c' of by=\['group'\]",
+    ),
+    "unknown schedule": (
+        ["transport", "source.csv", "target.csv", "--columns", "x", "--schedule", "cosinus"],
+        "schedule='cosinus' is not known. Known: 'constant'",
+    ),
+    "sigma": (
+        ["transport", "source.csv", "target.csv", "--columns", "x", "--sigma-min", "-1"],
+        "sigma_min must be a positive",
+    ),
+    "steps": (
+        ["transport", "source.csv", "target.csv", "--steps", "0"],
+        "--steps: must be a whole",
+    ),
+    "an unknown option": (
+        ["transport", "source.csv", "target.csv", "--no"],
+        "unrecognized arguments: --no",
+    ),
+    "missing values in B": (["compare", "source.csv", "holes.csv"], r"target has .*'x' \(1\)"),
+    "too few rows after": (
+        ["compare", "source.csv", "target.csv", "--after", "words.csv", "--columns", "x"],
+        r"words.csv \(2 rows\) is not source.csv \(90 rows\), moved",
+    ),
+    "a number of rows": (["sample", "target.csv", "-n", "many"], "-n: must be a whole number"),
+}
+
+
+@pytest.fixture
+def bad_files(tables):
+    text = tables[0].read_text()
+    Path("folder.csv").mkdir()
+    write("binary.csv", bytes(range(256)) * 9)
+    write("latin.csv", "x,n\n1,ä\n".encode("latin-1"))
+    write("empty.csv", b"")
+    write("header.csv", b"x,n\n")
+    write("ragged.csv", b"x,n\n1,2\n1,2,3\n1,2,3,4\n")
+    write("names.csv", b"x,n\nfirst,1,2\nsecond,3,4\n")
+    write("twins.csv", b"x,n,x\n1,2,3\n4,5,6\n")
+    write("plain.csv.gz", b"x,n\n1,2\n")
+    write("cut.csv.gz", gzip.compress(text.encode())[:-30])
+    write("p.parquet", b"x,n\n1,2\n")
+    write("source.xlsx", b"x,n\n1,2\n")
+    write("other.csv", b"foreign\n1\n2\n")
+    write("holes.csv", b"x,n\n1,2\n,3\n")
+    write("words.csv", b"x,n\n1,2\nbig,3\n")
+    write("groups.csv", text.replace(",a,", ",c,").encode())
+
+
+@pytest.mark.usefixtures("bad_files")
+@pytest.mark.parametrize(("args", "message"), BAD.values(), ids=BAD)
+def test_bad_input(args, message, capsys):
+    """One line on standard error, exit code 2, and no file is touched."""
+    Path("out.csv").write_text("precious\n")
+    before = files()
+    assert run(*args, *([] if args[0] == "compare" else ["-o", "out.csv"])) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("skflow: error: ")
+    assert err.count("\n") == 1
+    assert err.endswith("\n")
+    assert pd.Series([err]).str.contains(message).all(), err
+    assert files() == before
+    assert Path("out.csv").read_text() == "precious\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("nowhere/out.csv", "cannot write nowhere/out.csv: No such file or directory"),
+        ("folder.csv", "cannot write folder.csv: it is not a file"),
+        ("source.csv/out.csv", "cannot write source.csv/out.csv: Not a directory"),
+        ("out.txt", "out.txt is of no known format. Known endings: .csv, .csv.gz"),
+        ("source.csv", "source.csv is an input"),
+        ("./target.csv", "target.csv is an input"),
+        ("link.csv", "link.csv is an input"),
+    ],
+)
+def test_an_unwritable_output_is_found_out_first(tables, path, message, capsys, monkeypatch):
+    Path("folder.csv").mkdir()
+    Path("link.csv").symlink_to("target.csv")
+    before = files()
+    monkeypatch.setattr(TableTransport, "fit", lambda *_: pytest.fail("the flow was run"))
+    assert run("transport", *tables, "-o", path) == 2
+    assert message in capsys.readouterr().err
+    assert files() == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_output_without_permission(tables, capsys):
+    Path("shut").mkdir(mode=0o500)
+    assert run("transport", *tables, "-o", "shut/out.csv") == 2
+    assert "cannot write shut/out.csv: Permission denied" in capsys.readouterr().err
+    Path("out.csv").touch(mode=0o400)
+    assert run("transport", *tables, "-o", "out.csv") == 2
+    assert "cannot write out.csv: Permission denied" in capsys.readouterr().err
+
+
+def test_without_the_table_extra(tables, capsys, monkeypatch):
+    """The command explains itself, and says what it lacks."""
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(SystemExit, match="0"):
+        run("--help")
+    capsys.readouterr()
+    assert run("compare", *tables) == 2
+    assert 'pip install "scikit-sdflow[table]"' in capsys.readouterr().err
+
+
+def test_a_failure_while_writing_leaves_what_was_there(tables, capsys, monkeypatch):
+    def fail(frame, file, **options):
+        file.write(b"half a f")
+        raise OSError(28, "No space left on device")
+
+    Path("out.csv").write_text("precious\n")
+    before = files()
+    monkeypatch.setattr(pd.DataFrame, "to_csv", fail)
+    assert run("transport", *tables, "-o", "out.csv", "--columns", "x", *QUICK) == 2
+    assert "cannot write out.csv: No space left on device" in capsys.readouterr().err
+    assert files() == before
+    assert Path("out.csv").read_text() == "precious\n"
+
+
+def test_an_interrupt_leaves_what_was_there(tables, capsys, monkeypatch):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    Path("out.csv").write_text("precious\n")
+    before = files()
+    for owner, name in ((TableTransport, "transform"), (os, "replace")):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, interrupt)
+            assert run("transport", *tables, "-o", "out.csv", "--columns", "x", *QUICK) == 130
+        assert capsys.readouterr() == ("", "")
+        assert files() == before
+        assert Path("out.csv").read_text() == "precious\n"
+
+
+def test_output_file_is_like_any_other(tables):
+    """Permissions as by a normal open: the umask for a new file, a file's own for an old one."""
+    args = ["transport", *tables, "--columns", "x", *QUICK, "-o"]
+    umask = os.umask(0o027)
+    try:
+        assert run(*args, "new.csv") == 0
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE(os.stat("new.csv").st_mode) == 0o640
+    Path("old.csv").touch()
+    os.chmod("old.csv", 0o604)
+    Path("link.csv").symlink_to("old.csv")
+    assert run(*args, "link.csv") == 0
+    assert Path("link.csv").is_symlink()
+    assert stat.S_IMODE(os.stat("old.csv").st_mode) == 0o604
+    assert Path("old.csv").read_bytes() == Path("new.csv").read_bytes()
+    assert files() == {"source.csv", "target.csv", "new.csv", "old.csv", "link.csv"}
+
+
+# ---------------------------------------------------------------------------------------- processes
+def process(*args, **options):
+    command = [sys.executable, "-m", "skflow", *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def test_as_a_process(tables):
+    """Silent in a pipe but for the report; the same bits as in this process."""
+    args = ["transport", *tables, "--columns", "x", "--steps", 5, "--no-report", "-o"]
+    done = process(*args, "there.csv")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "there.csv: source.csv (90 rows), moved onto target.csv (90 rows)\n"
+        "  moved: x\n  untouched: code, group, n, note, ok\n"
+    )
+    assert run(*args, "here.csv") == 0
+    assert Path("there.csv").read_bytes() == Path("here.csv").read_bytes()
+
+
+def test_a_closed_pipe_is_no_accident(tables):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "skflow", "compare", *tables, "--columns", "x"]
+    with os.fdopen(writer, "wb") as closed:
+        done = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_help_and_version(capsys):
+    for args, text in {
+        ("--version",): f"skflow {skflow.__version__}",
+        ("--help",): "examples/data/penguins_biscoe.csv examples/data/penguins_dream.csv",
+        ("transport", "--help"): "what the numbers mean",
+    }.items():
+        with pytest.raises(SystemExit, match="0"):
+            main(list(args))
+        out, err = capsys.readouterr()
+        assert text in out
+        assert max(map(len, out.splitlines())) <= 100
+        assert err == ""
+    assert run() == 2
+    assert "transport, sample or compare" in capsys.readouterr().err
