@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from skflow.samplers import SDFlowSampler
+from skflow.samplers import MMDFlowSampler, SDFlowSampler
 from skflow.tabular import TableTransport
 
-__all__ = ["SDFlowSampler", "TableTransport", "__version__"]
+__all__ = ["MMDFlowSampler", "SDFlowSampler", "TableTransport", "__version__"]
 __version__ = "0.1.0"

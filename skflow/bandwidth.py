@@ -158,6 +158,7 @@ def named_bandwidth(bandwidth: Any, rows: NDArray, weight: NDArray, *, name: str
         ) from None
     if len(rows) < 2:
         raise ValueError(
-            f"{name}={bandwidth!r} has no value: all rows of X are equal. Give a number instead."
+            f"{name}={bandwidth!r} has no value: X has one sample only, or all its rows "
+            "are equal. Give a number instead."
         )
     return scale * rule(rows, weight)

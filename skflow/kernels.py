@@ -39,7 +39,14 @@ from threadpoolctl import ThreadpoolController
 
 from skflow._utils import check_rows, check_scale, check_weights, normalize_weights
 
-__all__ = ["KernelSum", "compute_threads", "kernel_mean", "log_kernel_density", "mean_distance"]
+__all__ = [
+    "KernelSum",
+    "compute_threads",
+    "kernel_gradient",
+    "kernel_mean",
+    "log_kernel_density",
+    "mean_distance",
+]
 
 TILE_ROWS = 128  # queries of one tile; always padded to this many
 # Queries that one matrix product takes side by side. Some BLAS kernels round the columns of a wider
@@ -319,6 +326,29 @@ class KernelSum:
         log_sum += top
         return mean, log_sum
 
+    def gradient(self, Z: NDArray, sigma: float) -> tuple[NDArray, NDArray]:
+        r"""Gradient of the kernel sum, and the kernel sum.
+
+        .. math:: ∇S(z) = Σ_j w_j K(z, x_j; σ) (x_j - z) / σ² = S(z) (D(z) - z) / σ²
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_queries, n_features)
+            Queries.
+        sigma : float
+            Bandwidth.
+
+        Returns
+        -------
+        gradient : ndarray of shape (n_queries, n_features), dtype of X
+            Zero where the sum underflows.
+        total : ndarray of shape (n_queries,), float64
+            The sum S.
+        """
+        mean, log_sum = self.sums(Z, sigma)
+        total = np.exp(log_sum)
+        return ((mean - Z) * (total / sigma**2)[:, None]).astype(self.dtype), total
+
     def _fast_sums(
         self, B: NDArray, z: NDArray, sigma: float, scale: NDArray, moment: bool, n_threads: int
     ) -> tuple[NDArray, NDArray, NDArray]:
@@ -482,6 +512,57 @@ def log_kernel_density(
         log_sum = rows.sums(Z, sigma, moment=False)[1]
     log_norm = rows.n_features * (0.5 * np.log(2 * np.pi) + np.log(sigma))
     return (log_sum - log_norm).astype(rows.dtype, copy=False)
+
+
+def kernel_gradient(
+    Z: ArrayLike,
+    X: ArrayLike,
+    sigma: float,
+    *,
+    sample_weight: ArrayLike | None = None,
+    n_jobs: int | None = None,
+) -> NDArray:
+    r"""Gradient of the Gaussian kernel's mean over the rows X.
+
+    .. math:: ∇_z \frac{Σ_j w_j K(z, x_j; σ)}{Σ_j w_j}
+              = \frac{Σ_j w_j K(z, x_j; σ) (x_j - z) / σ²}{Σ_j w_j}
+
+    Parameters
+    ----------
+    Z : array-like of shape (n_queries, n_features)
+        Queries.
+    X : array-like of shape (n_rows, n_features)
+        Rows of the sum.
+    sigma : float
+        Bandwidth σ > 0, in the units of the data.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Non-negative weights; a row of weight two counts as two rows.
+    n_jobs : int, default=None
+        Upper bound on the threads; None is all available cores. The result does not depend on it.
+
+    Returns
+    -------
+    gradient : ndarray of shape (n_queries, n_features)
+        In the unit of one over a length; zero for queries so far away that the sum underflows.
+
+    Raises
+    ------
+    ValueError
+        As `kernel_mean`.
+
+    References
+    ----------
+    Weber (2023), arXiv:2304.12906, eq. 46.
+
+    Examples
+    --------
+    >>> from skflow.kernels import kernel_gradient
+    >>> kernel_gradient([[0.0]], [[1.0]], sigma=1.0).round(4)
+    array([[0.6065]])
+    """
+    Z, rows = _prepare(Z, X, sigma, sample_weight)
+    with compute_threads(n_jobs):
+        return rows.gradient(Z, sigma)[0]
 
 
 def mean_distance(

@@ -43,7 +43,7 @@ from skflow._utils import (
     distinct_rows,
     from_registry,
 )
-from skflow.bandwidth import named_bandwidth
+from skflow.bandwidth import named_bandwidth, resolve_bandwidth
 
 __all__ = [
     "SCHEDULES",
@@ -54,6 +54,7 @@ __all__ = [
     "LinearSchedule",
     "Schedule",
     "make_schedule",
+    "resolve_bandwidth",
 ]
 
 

@@ -68,5 +68,5 @@ def test_bad_bandwidths(bandwidth, message, X):
 
 
 def test_equal_rows_have_no_scale():
-    with pytest.raises(ValueError, match=r"all rows of X are equal. Give a number instead"):
+    with pytest.raises(ValueError, match=r"all its rows are equal. Give a number instead"):
         resolve_bandwidth("nn", np.ones((5, 2)))

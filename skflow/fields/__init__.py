@@ -4,6 +4,8 @@
 name      class                    velocity v(z; p, q, σ)                        source
 ========  =======================  ============================================  ================
 kernel    `KernelScoreDifference`  ``D_p(z;σ) - D_q(z;σ)`` by kernel means       Weber 2023 (15-16)
+mmd       `MMDGradient`            gradient of the squared MMD, weights as they  Weber 2023 (44-46)
+                                   are
 ========  =======================  ============================================  ================
 """
 
@@ -14,11 +16,13 @@ from typing import Any
 from skflow._utils import from_registry
 from skflow.fields._base import Field, Recipe, Run, compute_threads, displacement
 from skflow.fields._kernel import KernelScoreDifference
+from skflow.fields._mmd import MMDGradient
 
 __all__ = [
     "FIELDS",
     "Field",
     "KernelScoreDifference",
+    "MMDGradient",
     "Recipe",
     "Run",
     "compute_threads",
@@ -28,6 +32,7 @@ __all__ = [
 
 FIELDS: dict[str, type[Field]] = {
     "kernel": KernelScoreDifference,
+    "mmd": MMDGradient,
 }
 
 

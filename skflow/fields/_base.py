@@ -37,12 +37,17 @@ class Recipe:
         Noise draws averaged in a step.
     step_size : callable
         ``step_size(n_steps) -> ndarray of shape (n_steps,)``.
+    first_step_norm : float or str, default=None
+        A length, or the name of one. If given, the step size is the constant that makes the mean
+        over rows of the first displacement's norm equal it: for velocities that are no
+        displacements.
     """
 
     schedule: str
     align: str | None
     n_noise: int
     step_size: Callable[[int], NDArray]
+    first_step_norm: float | str | None = None
 
 
 class Run(ABC):
@@ -119,13 +124,14 @@ def displacement(
     Y: NDArray,
     sigma: float,
     *,
+    noise_level: float,
     n_noise: int,
     rng: np.random.Generator,
     batch_size: int | None = None,
 ) -> NDArray:
     r"""Perturb the rows, evaluate the field, average over the draws.
 
-    .. math:: Δy = \frac1m Σ_{j=1}^m v(y + σ ε_j; p, q, σ), \qquad ε_{2j} = -ε_{2j-1}
+    .. math:: Δy = \frac1m Σ_{j=1}^m v(y + β ε_j; p, q, σ), \qquad ε_{2j} = -ε_{2j-1}
 
     Parameters
     ----------
@@ -134,7 +140,9 @@ def displacement(
     Y : ndarray of shape (n_rows, n_features)
         The moving rows.
     sigma : float
-        Noise level and bandwidth.
+        Bandwidth.
+    noise_level : float
+        Standard deviation β of the noise; for score differences β = σ.
     n_noise : int
         Number m of draws, in antithetic pairs; 0 evaluates the field at the rows themselves.
     rng : numpy.random.Generator
@@ -152,7 +160,7 @@ def displacement(
     total = np.zeros_like(Y)
     for draw in range(n_noise):
         if draw % 2 == 0:
-            noise = rng.standard_normal(Y.shape, dtype=Y.dtype.type) * Y.dtype.type(sigma)
+            noise = rng.standard_normal(Y.shape, dtype=Y.dtype.type) * Y.dtype.type(noise_level)
         else:
             noise = -noise
         total += run.velocity(Y + noise, Y, sigma, batch_size=batch_size)

@@ -20,6 +20,8 @@ Divergences. arXiv:1810.08278.
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,24 +29,86 @@ from skflow._utils import lookup, normalize_weights
 from skflow.fields._base import Field, Recipe, Run
 from skflow.kernels import KernelSum
 
-__all__ = ["KernelScoreDifference"]
+__all__ = ["KernelField", "KernelRun", "KernelScoreDifference"]
 
 
-def _constant_steps(n_steps: int) -> NDArray:
+class KernelField(Field):
+    """Base class of fields that are made of kernel sums over target rows and moving rows."""
+
+    def fit(self, X: NDArray, sigmas: NDArray, sample_weight: NDArray | None = None) -> KernelField:
+        """Prepare the target rows; absent ones (of zero weight) are dropped.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_rows, n_features)
+            Target rows.
+        sigmas : ndarray of shape (n_steps,)
+            Ignored: the kernel sums exist at every σ.
+        sample_weight : ndarray of shape (n_rows,), default=None
+            Non-negative weights of the target rows.
+
+        Returns
+        -------
+        self : KernelField
+            The fitted field.
+        """
+        self.recipe()  # refuses unknown parameters
+        weight = normalize_weights(sample_weight, len(X))
+        self.target_ = KernelSum(X[weight > 0], weight[weight > 0])
+        return self
+
+
+class KernelRun(Run):
+    """Prepares both populations, or a batch of each, for the formula of a field.
+
+    Parameters
+    ----------
+    target : KernelSum
+        The target rows.
+    rng : numpy.random.Generator
+        Draws the batches.
+    """
+
+    def __init__(self, target: KernelSum, rng: np.random.Generator) -> None:
+        self.target, self.rng = target, rng
+
+    def velocity(
+        self, Z: NDArray, Y: NDArray, sigma: float, *, batch_size: int | None = None
+    ) -> NDArray:
+        """Velocity at the queries Z of the population Y; see `Run.velocity`."""
+        queries = KernelSum(Z)
+        source = queries if Z is Y else KernelSum(Y)
+        p, q = (self._batch(rows, batch_size) for rows in (self.target, source))
+        return self._between(queries, p, q, sigma)
+
+    @abstractmethod
+    def _between(self, queries: KernelSum, p: KernelSum, q: KernelSum, sigma: float) -> NDArray:
+        """Velocity at the queries, given the rows that stand for p and q."""
+
+    def _batch(self, rows: KernelSum, batch_size: int | None) -> KernelSum:
+        if batch_size is None or batch_size >= rows.n_rows:
+            return rows
+        kept = self.rng.choice(rows.n_rows, batch_size, replace=False)
+        return KernelSum(rows.rows[kept], np.exp(rows.log_weight[kept]))
+
+
+def constant_steps(n_steps: int) -> NDArray:
+    """Step sizes of 1 throughout."""
     return np.ones(n_steps)
 
 
-def _rising_steps(n_steps: int) -> NDArray:
+def rising_steps(n_steps: int) -> NDArray:
+    """Step sizes from 0.2 to 1."""
     return np.linspace(0.2, 1, n_steps) if n_steps > 1 else np.ones(1)
 
 
 RECIPES = {
-    "sinkhorn": Recipe(schedule="geometric", align=None, n_noise=0, step_size=_constant_steps),
-    "row": Recipe(schedule="cosine", align="affine", n_noise=2, step_size=_rising_steps),
+    "sinkhorn": Recipe(schedule="geometric", align=None, n_noise=0, step_size=constant_steps),
+    "row": Recipe(schedule="cosine", align="affine", n_noise=2, step_size=rising_steps),
 }
 
 
-class KernelScoreDifference(Field):
+class KernelScoreDifference(KernelField):
     r"""Score difference of two kernel density estimates, ``D_p(z;σ) - D_q(z;σ)``.
 
     Parameters
@@ -72,58 +136,23 @@ class KernelScoreDifference(Field):
     def __init__(self, normalization: str = "sinkhorn") -> None:
         self.normalization = normalization
 
-    def fit(
-        self, X: NDArray, sigmas: NDArray, sample_weight: NDArray | None = None
-    ) -> KernelScoreDifference:
-        """Prepare the target rows; absent ones (of zero weight) are dropped.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n_rows, n_features)
-            Target rows.
-        sigmas : ndarray of shape (n_steps,)
-            Ignored: the kernel means exist at every σ.
-        sample_weight : ndarray of shape (n_rows,), default=None
-            Non-negative weights of the target rows.
-
-        Returns
-        -------
-        self : KernelScoreDifference
-            The fitted field.
-        """
-        self.recipe()  # refuses an unknown normalization
-        weight = normalize_weights(sample_weight, len(X))
-        self.target_ = KernelSum(X[weight > 0], weight[weight > 0])
-        return self
-
     def start(self, rng: np.random.Generator) -> Run:
         """Begin a flow; ``rng`` draws its batches."""
-        return _KernelRun(self.target_, self.normalization == "sinkhorn", rng)
+        term = _TwoSidedMean if self.normalization == "sinkhorn" else _Mean
+        return _ScoreDifferenceRun(self.target_, rng, term(), term())
 
     def recipe(self) -> Recipe:
         """Return what "auto" means for movers driven by this field."""
         return lookup(RECIPES, self.normalization, name="normalization")
 
 
-class _KernelRun(Run):
-    def __init__(self, target: KernelSum, two_sided: bool, rng: np.random.Generator) -> None:
-        self.target, self.rng = target, rng
-        term = _TwoSidedMean if two_sided else _Mean
-        self.D_p, self.D_q = term(), term()
+class _ScoreDifferenceRun(KernelRun):
+    def __init__(self, target: KernelSum, rng: np.random.Generator, D_p: _Mean, D_q: _Mean) -> None:
+        super().__init__(target, rng)
+        self.D_p, self.D_q = D_p, D_q
 
-    def velocity(
-        self, Z: NDArray, Y: NDArray, sigma: float, *, batch_size: int | None = None
-    ) -> NDArray:
-        queries = KernelSum(Z)
-        source = queries if Z is Y else KernelSum(Y)
-        p, q = (self._batch(rows, batch_size) for rows in (self.target, source))
+    def _between(self, queries: KernelSum, p: KernelSum, q: KernelSum, sigma: float) -> NDArray:
         return self.D_p(queries, p, sigma) - self.D_q(queries, q, sigma)
-
-    def _batch(self, rows: KernelSum, batch_size: int | None) -> KernelSum:
-        if batch_size is None or batch_size >= rows.n_rows:
-            return rows
-        kept = self.rng.choice(rows.n_rows, batch_size, replace=False)
-        return KernelSum(rows.rows[kept], np.exp(rows.log_weight[kept]))
 
 
 class _Mean:
@@ -133,7 +162,7 @@ class _Mean:
         return rows.sums(queries.rows, sigma)[0]
 
 
-class _TwoSidedMean:
+class _TwoSidedMean(_Mean):
     """Kernel mean with Sinkhorn weights; keeps the queries' potential f from step to step."""
 
     def __init__(self) -> None:

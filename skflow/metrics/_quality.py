@@ -112,6 +112,7 @@ def transport_cost_ratio(
     cost = cdist(X - X.mean(axis=0), moved - moved.mean(axis=0), "sqeuclidean")
     optimal = cost[linear_sum_assignment(cost)].sum()
     actual = np.trace(cost)
-    if actual <= optimal:  # also where nothing but a common shift happened, and both are rounding
+    rounding = len(X) * (8 * np.finfo(float).eps * max(np.abs(X).max(), np.abs(moved).max())) ** 2
+    if actual <= max(optimal, rounding):  # nothing but a common shift happened
         return 1.0
-    return float(np.sqrt(actual / optimal)) if optimal > 0 else np.inf
+    return float(np.sqrt(actual / optimal)) if optimal > rounding else np.inf

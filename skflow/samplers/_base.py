@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ from skflow._utils import (
 from skflow.fields import Recipe, compute_threads, displacement, make_field
 from skflow.metrics import energy_distance
 from skflow.samplers._align import ALIGNMENTS, gaussian_base, uniform_base
-from skflow.schedules import make_schedule
+from skflow.schedules import make_schedule, resolve_bandwidth
 
 __all__ = ["BaseSampler"]
 
@@ -53,7 +53,7 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
     schedule: Any
     n_steps: int
     step_size: Any
-    first_step_norm: float | None
+    first_step_norm: Any
     align: Any
     n_noise: Any
     batch_size: Any
@@ -78,14 +78,17 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         self : BaseSampler
             The sampler.
         """
-        for part in ("field", "schedule"):  # in this order: "auto" asks the field for a schedule
+        for part, make in self._named_parts().items():
             if part in params:
                 setattr(self, part, params.pop(part))
             nested = any(key.startswith(f"{part}__") for key in params)
             if nested and isinstance(getattr(self, part), str):
-                make = {"field": make_field, "schedule": self._make_schedule}[part]
                 setattr(self, part, make(getattr(self, part)))
         return super().set_params(**params)
+
+    def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
+        """Parameters that may be names, with what makes their objects, the field first."""
+        return {"field": make_field, "schedule": self._make_schedule}
 
     def _make_schedule(self, spec: Any) -> Any:
         return make_schedule(make_field(self.field).recipe().schedule if _is_auto(spec) else spec)
@@ -126,6 +129,13 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         self.schedule_ = clone(self._make_schedule(self.schedule))
         self.schedule_.fit(self._target, sample_weight=weight)
         self.sigmas_ = self.schedule_.sigmas(self.n_steps)
+        self.noise_levels_ = self.sigmas_
+        self.first_step_norm_ = None
+        length = self._recipe().first_step_norm
+        if length is not None:
+            self.first_step_norm_ = resolve_bandwidth(
+                length, self._target, sample_weight=weight, name="first_step_norm"
+            )
         self._fit_field()
         return self
 
@@ -138,7 +148,8 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         check_count(self.n_reference, name="n_reference")
         recipe = self._recipe()
         if self.first_step_norm is not None:
-            check_scale(self.first_step_norm, name="first_step_norm")
+            if not isinstance(self.first_step_norm, str):
+                check_scale(self.first_step_norm, name="first_step_norm")
             if not _is_auto(self.step_size):
                 raise ValueError(
                     f"first_step_norm={self.first_step_norm!r} sets the step size, so it excludes "
@@ -161,6 +172,11 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
             align=auto.align if _is_auto(self.align) else self.align,
             n_noise=auto.n_noise if _is_auto(self.n_noise) else self.n_noise,
             step_size=auto.step_size,
+            first_step_norm=(
+                auto.first_step_norm
+                if self.first_step_norm is None and _is_auto(self.step_size)
+                else self.first_step_norm
+            ),
         )
 
     def _step_sizes(self) -> NDArray:
@@ -187,19 +203,22 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         if recipe.align is not None:
             Y = lookup(ALIGNMENTS, recipe.align, name="align")(Y, self._target, self._weight)
         run = self.field_.start(rng)
-        for k, sigma in enumerate(self.sigmas_):
+        for k in range(self.n_steps):
             with compute_threads(self.n_jobs):
-                dY = self._displacement(run, Y, float(sigma), recipe.n_noise, rng)
-            if k == 0 and self.first_step_norm is not None:
-                mean_norm = np.linalg.norm(dY, axis=1).mean()
-                eta = np.full(self.n_steps, self.first_step_norm / mean_norm if mean_norm else 0.0)
+                dY = displacement(
+                    run,
+                    Y,
+                    float(self.sigmas_[k]),
+                    noise_level=float(self.noise_levels_[k]),
+                    n_noise=recipe.n_noise,
+                    rng=rng,
+                    batch_size=self._batch_size(),
+                )
+            if k == 0 and self.first_step_norm_ is not None:
+                mean_norm = np.linalg.norm(dY.astype(np.float64), axis=1).mean()
+                eta = np.full(self.n_steps, self.first_step_norm_ / mean_norm if mean_norm else 0.0)
             Y = Y + Y.dtype.type(eta[k]) * dY
             yield Y
-
-    def _displacement(
-        self, run: Any, Y: NDArray, sigma: float, n_noise: int, rng: np.random.Generator
-    ) -> NDArray:
-        return displacement(run, Y, sigma, n_noise=n_noise, rng=rng, batch_size=self._batch_size())
 
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng(self._seed)

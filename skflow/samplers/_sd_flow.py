@@ -38,9 +38,9 @@ class SDFlowSampler(BaseSampler):
         Number of steps.
     step_size : float, array of shape (n_steps,) or "auto", default="auto"
         η, without unit: 1 is a full denoiser step. "auto" is the field's choice.
-    first_step_norm : float, default=None
+    first_step_norm : float or str, default=None
         If given, η is the constant that makes the mean over rows of the first displacement's norm
-        equal this length. Excludes ``step_size``.
+        equal this length, a number or a name such as "0.2*rms". Excludes ``step_size``.
     align : {"auto", "affine", None}, default="auto"
         "affine" first applies the optimal map between the Gaussians of source and target (a shift
         where a covariance is degenerate). "auto" is the field's choice.

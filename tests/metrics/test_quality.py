@@ -31,10 +31,10 @@ def test_monotone_maps_do_not_scramble_and_permutations_do():
     X = rng.normal(size=(300, 3))
     A = rng.normal(size=(3, 3))
     assert transport_cost_ratio(X, X @ (A @ A.T) + 100) == pytest.approx(1, abs=1e-12)
-    assert transport_cost_ratio(X, X + 5) == 1  # nothing but a shift
+    assert transport_cost_ratio(X, X + 5.1) == 1  # nothing but a shift
     shuffled = X[rng.permutation(300)]
     # random pairing of N(0, I) in 3-d: RMS √6, against an assignment onto itself, which is free
-    assert transport_cost_ratio(X, shuffled) > 1e10
+    assert transport_cost_ratio(X, shuffled) == np.inf
     fresh = rng.normal(size=(300, 3))
     assert transport_cost_ratio(X, fresh) > 3  # measured 4.5
     # a long common shift does not hide it
@@ -61,7 +61,7 @@ def test_errors():
         transport_cost_ratio(X, X[:, :1])
     with pytest.raises(ValueError, match="max_rows must be an integer"):
         transport_cost_ratio(X, X, max_rows=0)
-    with pytest.raises(ValueError, match="all rows of X are equal"):
+    with pytest.raises(ValueError, match="all its rows are equal"):
         nearest_neighbor_ratio(X, X)
     with pytest.raises(ValueError, match="Y has 1 features, but 2 are expected"):
         nearest_neighbor_ratio(X, X[:, :1])
