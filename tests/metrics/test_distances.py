@@ -3,9 +3,19 @@
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.linalg import sqrtm
+from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from skflow.metrics import characteristic_function_distance, energy_distance, energy_floor
+from skflow.metrics import (
+    characteristic_function_distance,
+    energy_distance,
+    energy_floor,
+    floor,
+    frechet_distance,
+    maximum_mean_discrepancy,
+    sliced_wasserstein_distance,
+)
 
 
 @pytest.fixture
@@ -125,3 +135,90 @@ def test_errors(tables):
         characteristic_function_distance(X, Y, n_frequencies=0)
     with pytest.raises(ValueError, match="at least 2"):
         energy_floor(X[:1], 5)
+
+
+# ----------------------------------------------------------------- MMD, sliced Wasserstein, Fréchet
+def test_mmd_is_its_definition(tables):
+    X, Y = tables
+    u, w = np.arange(1.0, len(X) + 1), np.arange(len(Y)) % 3.0
+    u_share, w_share = u / u.sum(), w / w.sum()
+    K_XX, K_YY, K_XY = (
+        np.exp(-cdist(A, B, "sqeuclidean") / (2 * 1.3**2)) for A, B in ((X, X), (Y, Y), (X, Y))
+    )
+    expected = u_share @ K_XX @ u_share + w_share @ K_YY @ w_share - 2 * u_share @ K_XY @ w_share
+    actual = maximum_mean_discrepancy(X, Y, bandwidth=1.3, weight_X=u, weight_Y=w)
+    assert actual == pytest.approx(np.sqrt(expected), rel=1e-9)
+    assert maximum_mean_discrepancy(X, X) < 1e-7
+
+
+def test_mmd_of_two_gaussians_in_closed_form():
+    # E K(x, y) for N(0, 1) and N(m, 1) is exp(-m²/2(σ² + 2)) / sqrt(1 + 2/σ²)
+    sigma, m = 0.8, 1.5
+    scale = np.sqrt(1 + 2 / sigma**2)
+    expected = np.sqrt(2 / scale * (1 - np.exp(-(m**2) / (2 * (sigma**2 + 2)))))
+    x = stats.norm.ppf((np.arange(4000) + 0.5) / 4000)[:, None]
+    actual = maximum_mean_discrepancy(x, x + m, bandwidth=sigma)
+    assert actual == pytest.approx(expected, rel=1e-3)  # 4000 quantiles stand for the Gaussian
+
+
+def test_sliced_wasserstein_in_one_dimension_is_optimal_transport():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 1)), rng.normal(1, 2, (60, 1))
+    cost = cdist(x, y, "sqeuclidean")
+    expected = np.sqrt(cost[linear_sum_assignment(cost)].mean())
+    assert sliced_wasserstein_distance(x, y) == pytest.approx(expected, rel=1e-12)
+
+
+def test_sliced_wasserstein_of_tables_of_different_size(tables):
+    X, Y = tables  # 230 and 310 rows: 31 × 230 = 23 × 310
+    same = sliced_wasserstein_distance(np.repeat(X, 31, axis=0), np.repeat(Y, 23, axis=0))
+    assert sliced_wasserstein_distance(X, Y) == pytest.approx(same, rel=1e-10)
+
+
+@pytest.mark.parametrize("d", [1, 3, 10])
+def test_sliced_wasserstein_of_a_shift_in_closed_form(d):
+    # W₂ along θ of a shift by s is |θ·s|, and E (θ·s)² = ‖s‖²/d
+    X = np.random.default_rng(0).normal(size=(50, d))
+    shift = np.full(d, 2.0)
+    actual = sliced_wasserstein_distance(X, X + shift, n_projections=4000)
+    # relative standard error of the mean of 4000 squares below 1.2 %
+    assert actual == pytest.approx(np.linalg.norm(shift) / np.sqrt(d), rel=0.03)
+
+
+def test_frechet_distance_against_scipy(tables):
+    X, Y = tables
+    C_X, C_Y = np.cov(X.T, bias=True), np.cov(Y.T, bias=True)
+    cross = np.trace(np.real(sqrtm(C_X @ C_Y)))
+    expected = np.sum((X.mean(0) - Y.mean(0)) ** 2) + np.trace(C_X + C_Y) - 2 * cross
+    assert frechet_distance(X, Y) == pytest.approx(expected, rel=1e-9)
+    assert frechet_distance(X, X) == pytest.approx(0, abs=1e-12)
+    # singular covariances: all rows of one table on a line
+    line = np.outer(np.arange(5.0), [1, 0, 0, 0])
+    assert frechet_distance(line, line + 3) == pytest.approx(36, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "distance",
+    [
+        lambda X, Y, **w: maximum_mean_discrepancy(X, Y, bandwidth=1.0, **w),
+        sliced_wasserstein_distance,
+        frechet_distance,
+    ],
+    ids=["mmd", "sliced", "frechet"],
+)
+def test_more_weights_are_repetitions(distance, tables):
+    X, Y = tables
+    u = np.random.default_rng(1).integers(0, 4, len(X))
+    w = np.random.default_rng(2).integers(0, 4, len(Y))
+    repeated = distance(np.repeat(X, u, axis=0), np.repeat(Y, w, axis=0))
+    assert distance(X, Y, weight_X=u, weight_Y=w) == pytest.approx(repeated, rel=1e-8)
+    assert distance(X, Y) == pytest.approx(distance(Y, X), rel=1e-9)
+
+
+def test_floor_by_splits_agrees_with_the_energy_floor():
+    X = np.random.default_rng(0).normal(size=(400, 3))
+    by_splits = floor(energy_distance, X, 150, n_draws=100)
+    expected = energy_floor(X[150:], 150)
+    assert by_splits == pytest.approx(expected, rel=0.15)  # measured at most 0.04
+    with pytest.raises(ValueError, match="n_rows=400 leaves none of the 400 rows"):
+        floor(energy_distance, X, 400)
