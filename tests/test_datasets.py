@@ -267,7 +267,7 @@ def test_low_rank_mean_and_covariance(seed):
 def test_low_rank_rows_lie_in_the_span_of_B():
     """X - μ = ξ Bᵀ has exactly rank 25, and ξ is standard normal."""
     X, B, mu = make_low_rank_gaussian(200, return_parameters=True, random_state=0)
-    xi, *_ = np.linalg.lstsq(B, (X - mu).T)
+    xi, *_ = np.linalg.lstsq(B, (X - mu).T, rcond=None)
     # Rounding of numbers of size 10, times the condition number of B (about 5).
     np.testing.assert_allclose(B @ xi, (X - mu).T, rtol=0, atol=1e-12)
     assert np.linalg.matrix_rank(X - mu, tol=1e-9) == 25
@@ -304,7 +304,7 @@ def test_equal_seeds_do_not_share_a_stream(seed):
     X, B, mu = make_low_rank_gaussian(
         50, return_parameters=True, parameters_random_state=seed, random_state=seed
     )
-    xi = np.linalg.lstsq(B, (X - mu).T)[0].T  # (50, 25), as B
+    xi = np.linalg.lstsq(B, (X - mu).T, rcond=None)[0].T  # (50, 25), as B
     assert abs(np.corrcoef(xi.ravel(), B.ravel())[0, 1]) * np.sqrt(B.size) < Z_MAX  # seen: 2.5
     X, labels, centers = draw(make_clusters, 12, seed, centers_random_state=seed)
     noise = X - centers[labels]
