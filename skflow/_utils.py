@@ -44,6 +44,7 @@ def normalize_weights(weight: NDArray | None, n_rows: int) -> NDArray:
     """Return float64 weights that sum to one (all equal if None)."""
     if weight is None:
         return np.full(n_rows, 1 / n_rows)
+    weight = weight / weight.max()  # whose sum cannot overflow
     return weight / weight.sum()
 
 
@@ -71,7 +72,7 @@ def distinct_rows(X: NDArray, sample_weight: NDArray | None = None) -> tuple[NDA
 
 def check_scale(value: Any, *, name: str) -> float:
     """Return a positive, finite number."""
-    if not isinstance(value, Real) or not 0 < float(value) < np.inf:
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < float(value) < np.inf:
         raise ValueError(f"{name} must be a positive, finite number, got {value!r}.")
     return float(value)
 

@@ -161,4 +161,5 @@ def named_bandwidth(bandwidth: Any, rows: NDArray, weight: NDArray, *, name: str
             f"{name}={bandwidth!r} has no value: X has one sample only, or all its rows "
             "are equal. Give a number instead."
         )
+    rows = rows - weight @ rows.astype(np.float64)  # distances are most accurate near the origin
     return scale * rule(rows, weight)

@@ -35,7 +35,7 @@ import joblib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import LibController, ThreadpoolController
 
 from skflow._utils import check_rows, check_scale, check_weights, normalize_weights
 
@@ -59,46 +59,66 @@ ROUNDING = 2.0**-6  # largest tolerated rounding error of an exponent in the fas
 
 # ---------------------------------------------------------------------------------------- threads
 class _Threads:
-    """What is shared by the process: the pool of workers and the hold on BLAS.
+    """What is shared by the process: the pool of workers, and the hold on BLAS.
 
-    The flow that finds BLAS unheld holds it, and gives it back when it ends: by the same thread,
-    because some libraries let only the thread that set a limit undo it.
+    The first flow holds BLAS to one thread, the last one to end lets go of it.
     """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.n_cores = joblib.cpu_count()
-        self.held = False
+        self.holds = 0
+        self.before: list[int] = []
         self._pool: ThreadPoolExecutor | None = None
-        self._libraries: ThreadpoolController | None = None
+        self._libraries: list[LibController] = []
 
     @property
-    def libraries(self) -> ThreadpoolController:
-        if self._libraries is None:  # scanning the loaded libraries costs milliseconds: once
-            self._libraries = ThreadpoolController()
+    def libraries(self) -> list[LibController]:
+        if not self._libraries:  # scanning the loaded libraries costs milliseconds: once
+            self._libraries = ThreadpoolController().lib_controllers
         return self._libraries
 
     @property
     def pool(self) -> ThreadPoolExecutor:
         with self.lock:
             if self._pool is None:
-                self._pool = ThreadPoolExecutor(self.n_cores, thread_name_prefix="skflow")
+                self._pool = ThreadPoolExecutor(
+                    self.n_cores, thread_name_prefix="skflow", initializer=self._start_worker
+                )
             return self._pool
 
     @contextmanager
     def hold_blas(self) -> Iterator[None]:
+        blas = [library for library in self.libraries if library.user_api == "blas"]
         with self.lock:
-            mine = not self.held
-            if mine:
-                limit = self.libraries.limit(limits=1, user_api="blas")
-                self.held = True
+            self.holds += 1
+            if self.holds == 1:
+                self.before = [library.num_threads for library in blas]
+                _set_threads(blas, [1] * len(blas))
         try:
             yield
         finally:
-            if mine:
-                with self.lock:
-                    self.held = False
-                    limit.restore_original_limits()
+            with self.lock:
+                self.holds -= 1
+                if self.holds == 0:
+                    _set_threads(blas, self.before)
+
+    def _start_worker(self) -> None:
+        """Hold the libraries whose limits belong to a thread, in a thread of our own for good."""
+        own = [
+            library
+            for library in self.libraries
+            if library.user_api == "blas" and getattr(library, "threading_layer", "") == "openmp"
+        ]
+        _set_threads(own, [1] * len(own))
+
+
+def _set_threads(libraries: list[LibController], numbers: list[int]) -> None:
+    for library, number in zip(libraries, numbers, strict=True):
+        # threadpoolctl lets only one thread change OpenBLAS while that thread lives; here flows in
+        # several threads share one hold, and whichever of them is the last has to end it
+        change = getattr(library, "_real_set_num_threads", library.set_num_threads)
+        change(number)
 
 
 _threads = _Threads()
@@ -109,7 +129,11 @@ _n_threads: ContextVar[int | None] = ContextVar("skflow_n_threads", default=None
 def _after_fork() -> None:
     """A forked child inherits no threads and no held lock: it starts with none."""
     global _threads
-    _threads = _Threads()
+    parent, _threads = _threads, _Threads()
+    parent.lock = threading.Lock()
+    if parent.holds:
+        blas = [library for library in parent.libraries if library.user_api == "blas"]
+        _set_threads(blas, parent.before)
 
 
 if hasattr(os, "register_at_fork"):
@@ -120,7 +144,7 @@ def _available_threads() -> int:
     """Cores this process may use: OMP_NUM_THREADS, threadpoolctl and joblib may have bounded it."""
     openmp = [
         library.num_threads
-        for library in _threads.libraries.lib_controllers
+        for library in _threads.libraries
         if library.user_api == "openmp" and library.num_threads
     ]
     return max(1, min([_threads.n_cores, *openmp]))
@@ -263,13 +287,17 @@ class KernelSum:
         self.n_rows, self.n_features = X.shape
         self.dtype = X.dtype
         self.log_weight = np.log(weight)  # (n_rows,)
-        # Squared norms are taken about the mean: far from it they would drown the distances.
+        # Squared norms are taken about the mean, far from which they would drown the distances,
+        # and in units of a power of two near the radius, so that none over- or underflows.
         self.center = weight @ X.astype(np.float64, copy=False)
-        centered = X - self.center
-        square = np.einsum("ij,ij->i", centered, centered)
-        self.radius = float(np.sqrt(square.max()))
-        # B = [xᵀ; 1; -‖x‖²/2]: its first d + 1 rows are also the second product's V = [x, 1]ᵀ
-        self._B = np.vstack([centered.T, np.ones(self.n_rows), -square / 2])
+        self.unit = 2.0 ** np.frexp(np.abs(X - self.center).max())[1]
+        self._radius = float(np.sqrt(self._inside(X)[1].max()))
+        self.radius = self._radius * self.unit
+
+    def _inside(self, Z: NDArray) -> tuple[NDArray, NDArray]:
+        """Rows about the mean, in units of the radius and float64; and their squared norms."""
+        z = (Z - self.center) / self.unit
+        return z, np.einsum("ij,ij->i", z, z)
 
     def sums(
         self,
@@ -308,21 +336,26 @@ class KernelSum:
         """
         bias = self.log_weight if log_weight is None else self.log_weight + log_weight
         top = float(bias.max())
-        B = np.vstack([self._B, bias - top])
-        fast = B.astype(self.dtype, copy=False)
+        x, square = self._inside(self.rows)
+        # the first d + 1 rows of B are also the second product's V = [x, 1]ᵀ
+        B = np.vstack([x.T, np.ones(self.n_rows), -square / 2, bias - top])
+        with np.errstate(over="ignore"):  # a weight too small for float32 is none
+            fast = B.astype(self.dtype, copy=False)
+        sigma = np.float64(sigma) / self.unit
         mean = np.empty((len(Z), self.n_features if moment else 0), self.dtype)
         log_sum = np.empty(len(Z))
         with compute_threads() as n_threads:
             for start in range(0, len(Z), SLAB_ROWS):
                 slab = slice(start, min(start + SLAB_ROWS, len(Z)))
-                z = Z[slab] - self.center  # float64
+                with np.errstate(over="ignore"):
+                    z, square = self._inside(Z[slab])
                 scale = np.zeros(len(z)) if log_scale is None else log_scale[slab] + top
-                good, D, s = self._fast_sums(fast, z, sigma, scale, moment, n_threads)
+                good, D, s = self._fast_sums(fast, z, square, sigma, scale, moment, n_threads)
                 if not good.all():
-                    D[~good], s[~good] = self._safe_sums(B, z[~good], sigma, moment, n_threads)
-                mean[slab], log_sum[slab] = D, s
-        if moment:
-            mean += self.center.astype(self.dtype)
+                    far = z[~good], square[~good]
+                    D[~good], s[~good] = self._safe_sums(B, *far, sigma, moment, n_threads)
+                mean[slab] = D * self.unit + (self.center if moment else 0.0)
+                log_sum[slab] = s
         log_sum += top
         return mean, log_sum
 
@@ -346,19 +379,26 @@ class KernelSum:
             The sum S.
         """
         mean, log_sum = self.sums(Z, sigma)
-        total = np.exp(log_sum)
-        return ((mean - Z) * (total / sigma**2)[:, None]).astype(self.dtype), total
+        factor = np.exp(log_sum - 2 * np.log(sigma))
+        return ((mean - Z) * factor[:, None]).astype(self.dtype), np.exp(log_sum)
 
     def _fast_sums(
-        self, B: NDArray, z: NDArray, sigma: float, scale: NDArray, moment: bool, n_threads: int
+        self,
+        B: NDArray,
+        z: NDArray,
+        square: NDArray,
+        sigma: float,
+        scale: NDArray,
+        moment: bool,
+        n_threads: int,
     ) -> tuple[NDArray, NDArray, NDArray]:
         """Sum without a maximum pass; say for which queries that was accurate."""
-        square, reach = self._norms(z)
+        reach = np.sqrt(square) + self._radius
         info = np.finfo(B.dtype)
         good = reach <= sigma * np.sqrt(2 * ROUNDING / info.eps)  # eps · reach²/2σ² ≤ ROUNDING
         if not good.any():
             return good, np.empty((len(z), self.n_features if moment else 0)), np.empty(len(z))
-        gamma = np.full(len(z), 1 / np.float64(sigma) ** 2 if sigma < 1e150 else 0.0)
+        gamma = np.full(len(z), sigma**-2.0 if sigma < 1e150 else 0.0)
         with np.errstate(over="ignore"):  # the queries for which this matters are not good
             A = _tiles(self._queries(z, gamma, scale - square * gamma / 2).astype(B.dtype))
         V = B[0 if moment else self.n_features : self.n_features + 1]
@@ -369,12 +409,18 @@ class KernelSum:
             return good, sums[:, :-1] / mass[:, None], np.log(mass) - scale
 
     def _safe_sums(
-        self, B: NDArray, z: NDArray, sigma: float, moment: bool, n_threads: int
+        self,
+        B: NDArray,
+        z: NDArray,
+        square: NDArray,
+        sigma: float,
+        moment: bool,
+        n_threads: int,
     ) -> tuple[NDArray, NDArray]:
         """Sum in float64 under a running maximum: nothing over- or underflows."""
-        square, reach = self._norms(z)
+        reach = np.sqrt(square) + self._radius
         with np.errstate(divide="ignore", over="ignore"):  # σ may be too small to be squared
-            gamma = np.minimum(1 / np.float64(sigma) ** 2, np.minimum(1e290 / reach**2, 1e290))
+            gamma = np.minimum(1 / np.square(sigma), np.minimum(1e290 / reach**2, 1e290))
         A = _tiles(self._queries(z, gamma, np.zeros(len(z))))
         V = B[0 if moment else self.n_features : self.n_features + 1]
         totals = np.empty((*A.shape[:2], len(V), A.shape[3]))
@@ -393,11 +439,6 @@ class KernelSum:
         sums, top = _rows(totals, len(z)), _rows(tops, len(z))[:, 0]
         mass = sums[:, -1]
         return sums[:, :-1] / mass[:, None], np.log(mass) + LOG_BASE * top - square * gamma / 2
-
-    def _norms(self, z: NDArray) -> tuple[NDArray, NDArray]:
-        """Squared norms of centred queries, and how far their distances reach."""
-        square = np.einsum("ij,ij->i", z, z)
-        return square, np.sqrt(square) + self.radius
 
     def _queries(self, z: NDArray, gamma: NDArray, offset: NDArray) -> NDArray:
         """A = [γz, offset, γ, 1] in the base of `EXP`: A @ B is -‖z - x‖²/2σ² + bias."""
@@ -618,6 +659,7 @@ def _prepare(
     check_scale(sigma, name="sigma")
     weight = check_weights(sample_weight, X)
     if weight is not None:
+        weight = normalize_weights(weight, len(X))
         X, weight = X[weight > 0], weight[weight > 0]
     if Z.dtype != X.dtype:
         Z, X = Z.astype(np.float64), X.astype(np.float64)

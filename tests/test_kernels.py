@@ -12,6 +12,7 @@ from skflow.kernels import (
     TILE_ROWS,
     KernelSum,
     compute_threads,
+    kernel_gradient,
     kernel_mean,
     log_kernel_density,
     mean_distance,
@@ -86,19 +87,54 @@ def test_far_queries_get_their_nearest_row():
         np.testing.assert_allclose(kernel_mean(x, x, 1e-6), x, rtol=0, atol=4 * eps)
 
 
-@pytest.mark.parametrize("sigma", [1e-300, 1e-160, 1e-30, 1e30, 1e160, 1e300])
-def test_extreme_bandwidths_stay_finite(sigma):
+@pytest.mark.parametrize("sigma", [1e-300, 1e-160, 1e-30])
+def test_the_narrowest_bandwidths_give_the_nearest_row(sigma):
     X = np.random.default_rng(0).standard_normal((50, 2))
-    mean = kernel_mean(X + 0.1, X, sigma)
-    assert np.isfinite(mean).all()
-    if sigma > 1:
-        np.testing.assert_allclose(mean, np.tile(X.mean(axis=0), (50, 1)), atol=1e-15)
+    mean = kernel_mean(X[::-1] + 0.01, X, sigma)
+    np.testing.assert_allclose(mean, X[::-1], atol=1e-15)
+    assert np.isfinite(log_kernel_density(X + 0.01, X, sigma)).all()
+
+
+@pytest.mark.parametrize("sigma", [1e30, 1e160, 1e300])
+def test_the_widest_bandwidths_give_the_mean(sigma):
+    X = np.random.default_rng(0).standard_normal((50, 2))
+    expected = np.tile(X.mean(axis=0), (50, 1))
+    np.testing.assert_allclose(kernel_mean(X + 0.1, X, sigma), expected, atol=1e-15)
     assert np.isfinite(log_kernel_density(X + 0.1, X, sigma)).all()
+    assert np.isfinite(kernel_gradient(X + 0.1, X, sigma)).all()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "unit"),
+    [
+        (np.float32, 2.0**66),
+        (np.float32, 2.0**-60),
+        (np.float64, 2.0**530),
+        (np.float64, 2.0**-530),
+    ],
+)
+def test_the_unit_of_the_data_changes_no_bit(dtype, unit):
+    rng = np.random.default_rng(0)
+    Z, X = (rng.standard_normal((n, 3)).astype(dtype) for n in (200, 300))
+    for sigma in (0.01, 0.7):
+        scaled = kernel_mean((Z * unit).astype(dtype), (X * unit).astype(dtype), sigma * unit)
+        np.testing.assert_array_equal(scaled / dtype(unit), kernel_mean(Z, X, sigma))
+
+
+def test_huge_weights_do_not_overflow():
+    rng = np.random.default_rng(0)
+    Z, X = rng.standard_normal((20, 3)), rng.standard_normal((200, 3))
+    huge = kernel_mean(Z, X, 0.7, sample_weight=np.full(200, 1e308))
+    np.testing.assert_allclose(huge, kernel_mean(Z, X, 0.7), atol=1e-14)
 
 
 def test_one_row_is_its_own_mean():
     X = np.array([[3.0, -2.0]])
     np.testing.assert_array_equal(kernel_mean(np.zeros((5, 2)), X, 0.1), np.tile(X, (5, 1)))
+
+
+# A sum over other blocks, of values up to 100: rounding only
+BLOCKS = {np.float32: 1e-4, np.float64: 1e-12}
 
 
 def test_bits_depend_neither_on_neighbours_nor_on_threads():
@@ -116,7 +152,7 @@ def test_bits_depend_neither_on_neighbours_nor_on_threads():
             np.testing.assert_array_equal(sums(Z, X, 0.5, n_jobs=1), whole)
             with sklearn.config_context(working_memory=0.1):  # other blocks: only rounding differs
                 np.testing.assert_allclose(
-                    sums(Z, X, 0.5), whole, rtol=50 * np.finfo(dtype).eps, atol=1e-5
+                    sums(Z, X, 0.5), whole, rtol=50 * np.finfo(dtype).eps, atol=BLOCKS[dtype]
                 )
 
 
@@ -210,22 +246,32 @@ def test_blas_is_held_inside_and_restored_after():
     assert blas_threads() == before
 
 
-def test_overlapping_flows_give_blas_back():
+@pytest.mark.parametrize("first_to_leave", ["main", "other"])
+def test_overlapping_flows_hold_blas_to_the_last(first_to_leave):
     before, entered, leave = blas_threads(), threading.Event(), threading.Event()
+    rng = np.random.default_rng(0)
+    Z, X = (rng.standard_normal((n, 50)).astype(np.float32) for n in (700, 900))
+    alone, seen = kernel_mean(Z, X, 2.0), {}
 
-    def hold():
+    def other():
         with compute_threads():
             entered.set()
             leave.wait(30)
+            seen["threads"] = blas_threads()
+            seen["mean"] = kernel_mean(Z, X, 2.0)
 
-    thread = threading.Thread(target=hold)
-    with compute_threads():  # the first to hold BLAS is the first to leave
+    thread = threading.Thread(target=other)
+    with compute_threads():
         thread.start()
         assert entered.wait(30)
+        if first_to_leave == "other":
+            leave.set()
+            thread.join()
         held = blas_threads()
     leave.set()
     thread.join()
-    assert set(held) == {1}
+    assert set(held) == set(seen["threads"]) == {1}
+    np.testing.assert_array_equal(seen["mean"], alone)
     assert blas_threads() == before
 
 
@@ -237,7 +283,7 @@ def test_limits_of_threadpoolctl_are_honoured():
 
 
 def _in_child(queue, Z, X):
-    queue.put(kernel_mean(Z, X, 0.5))
+    queue.put((blas_threads(), kernel_mean(Z, X, 0.5), blas_threads()))
 
 
 @pytest.mark.skipif(
@@ -253,15 +299,17 @@ def test_the_pool_survives_a_fork():
     with compute_threads():  # fork while BLAS is held
         child = context.Process(target=_in_child, args=(queue, Z, X))
         child.start()
-    np.testing.assert_array_equal(queue.get(timeout=60), expected)
+    before, mean, after = queue.get(timeout=60)
     child.join()
+    np.testing.assert_array_equal(mean, expected)
+    assert before == after == blas_threads()  # the child does not inherit its parent's hold
 
 
 # -------------------------------------------------------------------------------------- bad input
 GOOD = np.zeros((3, 2))
 
 
-@pytest.mark.parametrize("function", [kernel_mean, log_kernel_density])
+@pytest.mark.parametrize("function", [kernel_mean, log_kernel_density, kernel_gradient])
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -273,6 +321,7 @@ GOOD = np.zeros((3, 2))
         ((GOOD, GOOD, 0.0), "sigma must be a positive, finite number, got 0.0"),
         ((GOOD, GOOD, -1.0), "sigma must be"),
         ((GOOD, GOOD, np.inf), "sigma must be"),
+        ((GOOD, GOOD, True), "sigma must be"),
         ((GOOD, GOOD, "wide"), "sigma must be a positive, finite number, got 'wide'"),
     ],
 )

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from skflow._utils import from_registry
-from skflow.fields._base import Field, Recipe, Run, compute_threads, displacement
+from skflow.fields._base import Field, Recipe, Run, compute_threads, displacement, replay
 from skflow.fields._kernel import KernelScoreDifference
 from skflow.fields._mmd import MMDGradient
 
@@ -28,6 +28,7 @@ __all__ = [
     "compute_threads",
     "displacement",
     "make_field",
+    "replay",
 ]
 
 FIELDS: dict[str, type[Field]] = {

@@ -11,7 +11,7 @@ denoiser step.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,7 @@ from sklearn.base import BaseEstimator
 
 from skflow.kernels import compute_threads
 
-__all__ = ["Field", "Recipe", "Run", "compute_threads", "displacement"]
+__all__ = ["Field", "Frozen", "Recipe", "Run", "compute_threads", "displacement", "replay"]
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,23 @@ class Recipe:
     first_step_norm: float | str | None = None
 
 
+Frozen = Callable[[NDArray, NDArray], NDArray]
+
+
 class Run(ABC):
-    """One flow under way: owns what changes, and is used by one thread."""
+    """One flow under way: owns what changes, and is used by one thread.
+
+    Attributes
+    ----------
+    batch_size : int or None
+        Rows of either population that means are to be estimated from, set by the mover; None is
+        all.
+    """
+
+    batch_size: int | None = None
 
     @abstractmethod
-    def velocity(
-        self, Z: NDArray, Y: NDArray, sigma: float, *, batch_size: int | None = None
-    ) -> NDArray:
+    def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
         """Velocity at the queries.
 
         Parameters
@@ -66,14 +76,25 @@ class Run(ABC):
         Y : ndarray of shape (n_rows, n_features)
             The moving rows: the population q.
         sigma : float
-            Noise level and bandwidth of this step.
-        batch_size : int, default=None
-            Rows of either population that the means are estimated from; None is all.
+            Bandwidth of this step.
 
         Returns
         -------
         velocity : ndarray of shape (n_rows, n_features)
             Displacement for η = 1, in the units of the data.
+        """
+
+    @abstractmethod
+    def frozen(self) -> Frozen:
+        """Return the velocity of the last evaluation, as a function of any queries.
+
+        Returns
+        -------
+        frozen : callable
+            ``frozen(Z, like) -> ndarray of shape (n_queries, n_features)``: the velocity at new
+            queries in the same populations, ``like`` being for each query the number of a row of
+            the last evaluation that is near it. At that row itself it is the very same velocity.
+            It can be pickled, and does not change.
         """
 
 
@@ -127,7 +148,7 @@ def displacement(
     noise_level: float,
     n_noise: int,
     rng: np.random.Generator,
-    batch_size: int | None = None,
+    record: list[tuple[NDArray | None, Frozen]] | None = None,
 ) -> NDArray:
     r"""Perturb the rows, evaluate the field, average over the draws.
 
@@ -147,21 +168,53 @@ def displacement(
         Number m of draws, in antithetic pairs; 0 evaluates the field at the rows themselves.
     rng : numpy.random.Generator
         Source of the noise.
-    batch_size : int, default=None
-        Rows that the field's means are estimated from; None is all.
+    record : list, default=None
+        If given, the noise and the frozen velocity of every draw are appended, for `replay`.
 
     Returns
     -------
     displacement : ndarray of shape (n_rows, n_features)
         Δy.
     """
-    if n_noise == 0:
-        return run.velocity(Y, Y, sigma, batch_size=batch_size)
     total = np.zeros_like(Y)
-    for draw in range(n_noise):
-        if draw % 2 == 0:
-            noise = rng.standard_normal(Y.shape, dtype=Y.dtype.type) * Y.dtype.type(noise_level)
-        else:
-            noise = -noise
-        total += run.velocity(Y + noise, Y, sigma, batch_size=batch_size)
-    return total / n_noise
+    for noise in _antithetic_noise(Y, noise_level, n_noise, rng):
+        total += run.velocity(Y if noise is None else Y + noise, Y, sigma)
+        if record is not None:
+            record.append((noise, run.frozen()))
+    return total / max(n_noise, 1)
+
+
+def _antithetic_noise(
+    Y: NDArray, level: float, n_noise: int, rng: np.random.Generator
+) -> Iterator[NDArray | None]:
+    """Yield ``n_noise`` draws in pairs ±ε, or None once for no noise."""
+    if n_noise == 0:
+        yield None
+    for pair in range(0, n_noise, 2):
+        noise = rng.standard_normal(Y.shape, dtype=Y.dtype.type) * Y.dtype.type(level)
+        yield noise
+        if pair + 1 < n_noise:
+            yield -noise
+
+
+def replay(record: list[tuple[NDArray | None, Frozen]], Y: NDArray, like: NDArray) -> NDArray:
+    """Displacement of new rows in a recorded step; each borrows the noise of a recorded row.
+
+    Parameters
+    ----------
+    record : list
+        What `displacement` recorded.
+    Y : ndarray of shape (n_rows, n_features)
+        The new rows.
+    like : ndarray of shape (n_rows,)
+        For each the number of the recorded row whose noise it borrows.
+
+    Returns
+    -------
+    displacement : ndarray of shape (n_rows, n_features)
+        Δy. A recorded row gets the very displacement that was recorded.
+    """
+    total = np.zeros_like(Y)
+    for noise, frozen in record:
+        total += frozen(Y if noise is None else Y + noise[like], like)
+    return total / len(record)

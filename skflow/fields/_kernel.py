@@ -21,12 +21,14 @@ Divergences. arXiv:1810.08278.
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skflow._utils import lookup, normalize_weights
-from skflow.fields._base import Field, Recipe, Run
+from skflow.fields._base import Field, Frozen, Recipe, Run
 from skflow.kernels import KernelSum
 
 __all__ = ["KernelField", "KernelRun", "KernelScoreDifference"]
@@ -72,24 +74,32 @@ class KernelRun(Run):
     def __init__(self, target: KernelSum, rng: np.random.Generator) -> None:
         self.target, self.rng = target, rng
 
-    def velocity(
-        self, Z: NDArray, Y: NDArray, sigma: float, *, batch_size: int | None = None
-    ) -> NDArray:
+    def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
         """Velocity at the queries Z of the population Y; see `Run.velocity`."""
         queries = KernelSum(Z)
         source = queries if Z is Y else KernelSum(Y)
-        p, q = (self._batch(rows, batch_size) for rows in (self.target, source))
-        return self._between(queries, p, q, sigma)
+        p, q = (self._batch(rows) for rows in (self.target, source))
+        v, self._frozen = self._evaluate(queries, p, q, sigma)
+        return v
+
+    def frozen(self) -> Frozen:
+        """Return the velocity of the last evaluation; see `Run.frozen`."""
+        return self._frozen
 
     @abstractmethod
-    def _between(self, queries: KernelSum, p: KernelSum, q: KernelSum, sigma: float) -> NDArray:
-        """Velocity at the queries, given the rows that stand for p and q."""
+    def _evaluate(
+        self, queries: KernelSum, p: KernelSum, q: KernelSum, sigma: float
+    ) -> tuple[NDArray, Frozen]:
+        """Velocity at the queries, given the rows that stand for p and q; and frozen."""
 
-    def _batch(self, rows: KernelSum, batch_size: int | None) -> KernelSum:
-        if batch_size is None or batch_size >= rows.n_rows:
+    def _batch(self, rows: KernelSum) -> KernelSum:
+        """Draw rows in proportion to their weights, one from each of equal shares of the total."""
+        if self.batch_size is None or self.batch_size >= rows.n_rows:
             return rows
-        kept = self.rng.choice(rows.n_rows, batch_size, replace=False)
-        return KernelSum(rows.rows[kept], np.exp(rows.log_weight[kept]))
+        share = np.cumsum(np.exp(rows.log_weight))
+        level = (np.arange(self.batch_size) + self.rng.random(self.batch_size)) / self.batch_size
+        kept = np.searchsorted(share, level * share[-1], side="right")
+        return KernelSum(rows.rows[np.minimum(kept, rows.n_rows - 1)])
 
 
 def constant_steps(n_steps: int) -> NDArray:
@@ -146,20 +156,50 @@ class KernelScoreDifference(KernelField):
         return lookup(RECIPES, self.normalization, name="normalization")
 
 
+@dataclass(frozen=True)
+class _WeightedMean:
+    """Kernel mean under log-weights g; f is what the log of its sum was at each recorded row."""
+
+    rows: KernelSum
+    sigma: float
+    g: NDArray | None = None
+    f: NDArray | None = None
+
+    def __call__(self, Z: NDArray, like: Any) -> tuple[NDArray, NDArray]:
+        scale = None if self.f is None else self.f[like]
+        return self.rows.sums(Z, self.sigma, log_weight=self.g, log_scale=scale)
+
+
+@dataclass(frozen=True)
+class _FrozenDifference:
+    D_p: _WeightedMean
+    D_q: _WeightedMean
+
+    def __call__(self, Z: NDArray, like: NDArray) -> NDArray:
+        return self.D_p(Z, like)[0] - self.D_q(Z, like)[0]
+
+
 class _ScoreDifferenceRun(KernelRun):
     def __init__(self, target: KernelSum, rng: np.random.Generator, D_p: _Mean, D_q: _Mean) -> None:
         super().__init__(target, rng)
         self.D_p, self.D_q = D_p, D_q
 
-    def _between(self, queries: KernelSum, p: KernelSum, q: KernelSum, sigma: float) -> NDArray:
-        return self.D_p(queries, p, sigma) - self.D_q(queries, q, sigma)
+    def _evaluate(
+        self, queries: KernelSum, p: KernelSum, q: KernelSum, sigma: float
+    ) -> tuple[NDArray, Frozen]:
+        D_p, frozen_p = self.D_p(queries, p, sigma)
+        D_q, frozen_q = self.D_q(queries, q, sigma)
+        return D_p - D_q, _FrozenDifference(frozen_p, frozen_q)
 
 
 class _Mean:
     """One-sided kernel mean."""
 
-    def __call__(self, queries: KernelSum, rows: KernelSum, sigma: float) -> NDArray:
-        return rows.sums(queries.rows, sigma)[0]
+    def __call__(
+        self, queries: KernelSum, rows: KernelSum, sigma: float
+    ) -> tuple[NDArray, _WeightedMean]:
+        mean = _WeightedMean(rows, sigma)
+        return mean(queries.rows, slice(None))[0], mean
 
 
 class _TwoSidedMean(_Mean):
@@ -169,9 +209,12 @@ class _TwoSidedMean(_Mean):
         self.f: NDArray | None = None
         self.sigma = 1.0
 
-    def __call__(self, queries: KernelSum, rows: KernelSum, sigma: float) -> NDArray:
+    def __call__(
+        self, queries: KernelSum, rows: KernelSum, sigma: float
+    ) -> tuple[NDArray, _WeightedMean]:
         f = np.zeros(queries.n_rows) if self.f is None else self.f * (self.sigma / sigma) ** 2
         g = -queries.sums(rows.rows, sigma, log_weight=f, moment=False)[1]
-        mean, log_sum = rows.sums(queries.rows, sigma, log_weight=g, log_scale=f)
+        mean = _WeightedMean(rows, sigma, g, f)
+        D, log_sum = mean(queries.rows, slice(None))
         self.f, self.sigma = -log_sum, sigma
-        return mean
+        return D, mean

@@ -16,10 +16,12 @@ Arbel, M. et al. (2019). Maximum Mean Discrepancy Gradient Flow. arXiv:1906.0437
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow.fields._base import Recipe, Run
+from skflow.fields._base import Frozen, Recipe, Run
 from skflow.fields._kernel import KernelField, KernelRun, constant_steps
 from skflow.kernels import KernelSum
 
@@ -62,13 +64,25 @@ class MMDGradient(KernelField):
         )
 
 
-class _MMDRun(KernelRun):
-    def _between(self, queries: KernelSum, p: KernelSum, q: KernelSum, sigma: float) -> NDArray:
-        Z = queries.rows
-        pull, S_p = p.gradient(Z, sigma)
-        push, S_q = q.gradient(Z, sigma)
+@dataclass(frozen=True)
+class _FrozenGradient:
+    p: KernelSum
+    q: KernelSum
+    sigma: float
+
+    def __call__(self, Z: NDArray, like: NDArray | None = None) -> NDArray:
+        pull, S_p = self.p.gradient(Z, self.sigma)
+        push, S_q = self.q.gradient(Z, self.sigma)
         v = pull - push
         # What rounding leaves of two equal terms is no velocity: the first step would magnify it.
-        rounding = ROUNDING * np.finfo(Z.dtype).eps * (S_p + S_q) * q.radius / sigma**2
+        rounding = ROUNDING * np.finfo(Z.dtype).eps * (S_p + S_q) * self.q.radius / self.sigma**2
         v[np.linalg.norm(v, axis=1) <= rounding] = 0
         return v
+
+
+class _MMDRun(KernelRun):
+    def _evaluate(
+        self, queries: KernelSum, p: KernelSum, q: KernelSum, sigma: float
+    ) -> tuple[NDArray, Frozen]:
+        frozen = _FrozenGradient(p, q, sigma)
+        return frozen(queries.rows), frozen

@@ -58,8 +58,11 @@ def nearest_neighbor_ratio(X: ArrayLike, Y: ArrayLike) -> float:
     """
     X = check_rows(X, name="X")
     Y = check_rows(Y, name="Y", n_features=X.shape[1])
+    scale = resolve_bandwidth("nn", Y, name="the target's scale")
+    center = Y.mean(axis=0, dtype=np.float64)  # distances are most accurate near the origin
+    X, Y = X - center, Y - center
     to_target = NearestNeighbors(n_neighbors=1).fit(Y).kneighbors(X)[0]
-    return float(np.median(to_target)) / resolve_bandwidth("nn", Y, name="the target's scale")
+    return float(np.median(to_target)) / scale
 
 
 def transport_cost_ratio(

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from skflow._utils import normalize_weights
 
-__all__ = ["ALIGNMENTS", "affine_map", "gaussian_base", "uniform_base"]
+__all__ = ["ALIGNMENTS", "affine_map", "apply_affine", "gaussian_base", "uniform_base"]
 
 DEGENERATE = 1e-10  # smallest eigenvalue over the largest below which a covariance is degenerate
 
@@ -54,8 +54,10 @@ def _is_degenerate(C: NDArray, X: NDArray) -> bool:
     return bool(value[0] <= max(DEGENERATE * value[-1], rounding))
 
 
-def affine_map(Y: NDArray, X: NDArray, weight: NDArray | None = None) -> NDArray:
-    """Move rows by the optimal map between the Gaussians of source and target.
+def affine_map(
+    Y: NDArray, X: NDArray, weight: NDArray | None = None
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Return the optimal map between the Gaussians of source and target.
 
     Parameters
     ----------
@@ -68,16 +70,38 @@ def affine_map(Y: NDArray, X: NDArray, weight: NDArray | None = None) -> NDArray
 
     Returns
     -------
-    moved : ndarray of shape (n_source_rows, n_features)
-        T(Y), with the dtype of Y; a pure shift where a covariance is degenerate.
+    m_q, A, m_p : ndarrays of shape (n_features,), (n_features, n_features), (n_features,)
+        T takes y to ``(y - m_q) A + m_p``; A is the identity where a covariance is degenerate.
     """
     m_p, C_p = _moments(X, weight)
     m_q, C_q = _moments(Y, None)
-    moved = Y - m_q
-    if not (_is_degenerate(C_p, X) or _is_degenerate(C_q, Y)):
-        half, inverse = _root(C_q), _root(C_q, -0.5)
-        moved = moved @ (inverse @ _root(half @ C_p @ half) @ inverse)
-    return (moved + m_p).astype(Y.dtype)
+    if _is_degenerate(C_p, X) or _is_degenerate(C_q, Y):
+        return m_q, np.eye(len(m_q)), m_p
+    half, inverse = _root(C_q), _root(C_q, -0.5)
+    return m_q, inverse @ _root(half @ C_p @ half) @ inverse, m_p
+
+
+def apply_affine(Y: NDArray, affine: tuple[NDArray, NDArray, NDArray]) -> NDArray:
+    """Move rows by an affine map, each by itself: its bits do not depend on the others.
+
+    Parameters
+    ----------
+    Y : ndarray of shape (n_source_rows, n_features)
+        Rows.
+    affine : tuple of ndarrays
+        The map, as `affine_map` returns it.
+
+    Returns
+    -------
+    moved : ndarray of shape (n_source_rows, n_features)
+        T(Y), with the dtype of Y.
+    """
+    m_q, A, m_p = affine
+    deviation = Y - m_q
+    moved = np.tile(m_p, (len(Y), 1))
+    for j, row in enumerate(A):  # not a matrix product, which may round by position
+        moved += deviation[:, j, None] * row
+    return moved.astype(Y.dtype)
 
 
 def gaussian_base(n: int, X: NDArray, weight: NDArray | None, rng: np.random.Generator) -> NDArray:
@@ -91,6 +115,6 @@ def uniform_base(n: int, X: NDArray, weight: NDArray | None, rng: np.random.Gene
     return rng.uniform(X.min(axis=0), X.max(axis=0), (n, X.shape[1]))
 
 
-ALIGNMENTS: dict[str, Callable[[NDArray, NDArray, NDArray | None], NDArray]] = {
-    "affine": affine_map
-}
+ALIGNMENTS: dict[
+    str, Callable[[NDArray, NDArray, NDArray | None], tuple[NDArray, NDArray, NDArray]]
+] = {"affine": affine_map}

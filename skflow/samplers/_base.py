@@ -33,9 +33,10 @@ from skflow._utils import (
     make_generator,
     progress,
 )
-from skflow.fields import Recipe, compute_threads, displacement, make_field
+from skflow.fields import Recipe, compute_threads, displacement, make_field, replay
 from skflow.metrics import energy_distance
-from skflow.samplers._align import ALIGNMENTS, gaussian_base, uniform_base
+from skflow.samplers._align import ALIGNMENTS, apply_affine, gaussian_base, uniform_base
+from skflow.samplers._path import Path
 from skflow.schedules import make_schedule, resolve_bandwidth
 
 __all__ = ["BaseSampler"]
@@ -48,6 +49,9 @@ BASES = {"gaussian": gaussian_base, "uniform": uniform_base}
 
 class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
     """Base class of all samplers: parameters in, one loop, rows out."""
+
+    # a source belongs to the fit: with metadata routing it is passed on without being asked for
+    __metadata_request__fit = {"X_source": True}  # noqa: RUF012 (scikit-learn's own idiom)
 
     field: Any
     schedule: Any
@@ -95,9 +99,14 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
 
     # ------------------------------------------------------------------------------------ fit
     def fit(
-        self, X: ArrayLike, y: None = None, *, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: None = None,
+        *,
+        X_source: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
     ) -> BaseSampler:
-        """Learn the target.
+        """Learn the target, and the way of a source onto it if one is given.
 
         Parameters
         ----------
@@ -105,6 +114,10 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
             Target rows: what rows will be distributed like.
         y : None
             Ignored.
+        X_source : array-like of shape (n_source_rows, n_features), default=None
+            Source rows. If given, at most ``n_reference`` of them are moved now, and their paths
+            are kept (about ``n_steps · (n_reference · (n_features + 3) + n_rows)`` numbers):
+            ``transform`` then moves every row on its own through the frozen flow.
         sample_weight : array-like of shape (n_rows,), default=None
             Non-negative weights of the target rows; a row of weight two counts as two rows.
 
@@ -121,6 +134,7 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         X = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
         weight = check_weights(sample_weight, X)
         self._check_parameters()
+        self._fitted_recipe, self.step_sizes_ = self._recipe(), self._step_sizes()
         X, weight = distinct_rows(X, weight)  # a weighted summary of X is the same target
         # drawn once, so that transform is a function of its rows, in any thread
         self._seed = make_generator(self.random_state).integers(2**32, size=4)
@@ -137,7 +151,19 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
                 length, self._target, sample_weight=weight, name="first_step_norm"
             )
         self._fit_field()
+        self._path = None if X_source is None else self._record(X_source)
         return self
+
+    def _record(self, X_source: ArrayLike) -> Path:
+        """Move the reference rows, and keep what each step did."""
+        rows = check_rows(X_source, name="X_source", n_features=self.n_features_in_)
+        rng = self._rng()
+        if len(rows) > self.n_reference:
+            rows = rows[rng.choice(len(rows), self.n_reference, replace=False)]
+        path = Path(start=(rows - self.center_).astype(self._target.dtype))
+        for _ in self._steps(path.start, rng, path):
+            pass
+        return path
 
     def _fit_field(self) -> None:
         self.field_ = clone(make_field(self.field))
@@ -160,9 +186,10 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         check_count(recipe.n_noise, name="n_noise", minimum=0)
         if self.batch_size is not None and not _is_auto(self.batch_size):
             check_count(self.batch_size, name="batch_size")
-        if isinstance(self.base, str):
+        if isinstance(self.base, str) or self.base is None:
             lookup(BASES, self.base, name="base")
-        self._step_sizes()
+        if self.n_jobs is not None and self.n_jobs != -1:
+            check_count(abs(self.n_jobs), name="n_jobs")
 
     def _recipe(self) -> Recipe:
         """The field's recipe, with whatever the user chose put in its place."""
@@ -197,13 +224,20 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         return BATCH_ROWS if _is_auto(self.batch_size) else self.batch_size
 
     # ------------------------------------------------------------------------------- the loop
-    def _steps(self, Y: NDArray, rng: np.random.Generator) -> Iterator[NDArray]:
-        """Move centred rows; yield them after every step (a new array each)."""
-        recipe, eta = self._recipe(), self._step_sizes()
+    def _steps(
+        self, Y: NDArray, rng: np.random.Generator, path: Path | None = None
+    ) -> Iterator[NDArray]:
+        """Move centred rows as a population; yield them after every step (a new array each)."""
+        recipe, eta, affine = self._fitted_recipe, self.step_sizes_, None
         if recipe.align is not None:
-            Y = lookup(ALIGNMENTS, recipe.align, name="align")(Y, self._target, self._weight)
+            affine = lookup(ALIGNMENTS, recipe.align, name="align")(Y, self._target, self._weight)
+            Y = apply_affine(Y, affine)
+        if path is not None:
+            path.affine = affine
         run = self.field_.start(rng)
-        for k in range(self.n_steps):
+        run.batch_size = self._batch_size()
+        for k in range(len(self.sigmas_)):
+            record: list | None = None if path is None else []
             with compute_threads(self.n_jobs):
                 dY = displacement(
                     run,
@@ -212,20 +246,57 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
                     noise_level=float(self.noise_levels_[k]),
                     n_noise=recipe.n_noise,
                     rng=rng,
-                    batch_size=self._batch_size(),
+                    record=record,
+                )
+            if not np.isfinite(dY).all():
+                raise ValueError(
+                    f"the flow left the range of {dY.dtype} at step {k + 1} of {len(eta)}, with "
+                    f"sigma={self.sigmas_[k]:.3g}: choose a smaller step_size or first_step_norm, "
+                    "or a schedule with a larger sigma_min."
                 )
             if k == 0 and self.first_step_norm_ is not None:
                 mean_norm = np.linalg.norm(dY.astype(np.float64), axis=1).mean()
-                eta = np.full(self.n_steps, self.first_step_norm_ / mean_norm if mean_norm else 0.0)
+                eta = np.full(len(eta), self.first_step_norm_ / mean_norm if mean_norm else 0.0)
+            if path is not None and record is not None:
+                path.steps.append((float(eta[k]), record))
             Y = Y + Y.dtype.type(eta[k]) * dY
             yield Y
+
+    def _replay(self, Y: NDArray, path: Path) -> Iterator[NDArray]:
+        """Move centred rows, each on its own, through the frozen flow of the reference rows."""
+        like = path.nearest(Y)
+        if path.affine is not None:
+            Y = apply_affine(Y, path.affine)
+        for eta, record in path.steps:
+            with compute_threads(self.n_jobs):
+                Y = Y + Y.dtype.type(eta) * replay(record, Y, like)
+            yield Y
+
+    def _flow(self, Y: NDArray, rng: np.random.Generator) -> Iterator[NDArray]:
+        return self._steps(Y, rng) if self._path is None else self._replay(Y, self._path)
+
+    def _run(self, Y: NDArray, rng: np.random.Generator) -> NDArray:
+        """Move centred rows to the end, with a progress bar if asked for."""
+        with compute_threads(self.n_jobs):
+            label = type(self).__name__
+            steps = self._flow(Y, rng)
+            for moved in progress(
+                steps, total=len(self.sigmas_), verbose=self.verbose, label=label
+            ):
+                Y = moved
+        return Y
 
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng(self._seed)
 
     # ------------------------------------------------------------------------------- transform
     def fit_transform(
-        self, X: ArrayLike, y: None = None, *, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: None = None,
+        *,
+        X_source: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
     ) -> NDArray:
         """Fit, and return X as it is: the target is where it should be.
 
@@ -235,6 +306,8 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
             Target rows.
         y : None
             Ignored.
+        X_source : array-like of shape (n_source_rows, n_features), default=None
+            Source rows, see ``fit``.
         sample_weight : array-like of shape (n_rows,), default=None
             Non-negative weights of the target rows.
 
@@ -243,13 +316,16 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         X : ndarray of shape (n_rows, n_features)
             A copy of X.
         """
-        self.fit(X, y, sample_weight=sample_weight)
+        self.fit(X, y, X_source=X_source, sample_weight=sample_weight)
         return np.array(check_rows(X, name="X"))
 
     def transform(self, X: ArrayLike) -> NDArray:
         """Move source rows onto the target.
 
-        The rows are moved as one population, so that a row's result depends on the others.
+        Without ``X_source`` at ``fit`` the rows are moved as one population, so that a row's result
+        depends on the others. With it every row is moved on its own through the frozen flow of the
+        reference rows, whatever it comes with; at every step it borrows the noise of the reference
+        row nearest to it at the start. Distinct reference rows arrive where the flow brought them.
 
         Parameters
         ----------
@@ -266,13 +342,8 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         UserWarning
             If there are too few rows to be a population.
         """
-        Y = self._source(X)
-        with compute_threads(self.n_jobs):
-            steps = self._steps(Y, self._rng())
-            label = type(self).__name__
-            for moved in progress(steps, total=self.n_steps, verbose=self.verbose, label=label):
-                Y = moved
-        return self._restore(Y)
+        Y, dtype = self._source(X)
+        return self._restore(self._run(Y, self._rng()), dtype)
 
     def staged_transform(self, X: ArrayLike) -> Iterator[NDArray]:
         """Move source rows, and yield a copy of them after every step.
@@ -287,22 +358,26 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         moved : ndarray of shape (n_rows, n_features)
             The rows after step 1, 2, …, n_steps; the last equals ``transform(X)``.
         """
-        for Y in self._steps(self._source(X), self._rng()):
-            yield self._restore(Y)
+        Y, dtype = self._source(X)
+        for moved in self._flow(Y, self._rng()):
+            yield self._restore(moved, dtype)
 
-    def _source(self, X: ArrayLike) -> NDArray:
+    def _source(self, X: ArrayLike) -> tuple[NDArray, np.dtype]:
+        """Centred rows, and the dtype that they came in."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
-        if len(X) < min(FEW_ROWS, len(self._target)):
+        if self._path is None and len(X) < min(FEW_ROWS, len(self._target)):
             warnings.warn(
                 f"transform moves rows as one population, and X has only {len(X)} row(s): each "
-                "would be taken for a large share of it. Transform more rows together.",
+                "would be taken for a large share of it. Transform more rows together, or give "
+                "X_source to fit: then every row is moved on its own.",
                 stacklevel=3,
             )
-        return (X - self.center_).astype(X.dtype)
+        dtype = X.dtype if self._path is None else self._path.start.dtype
+        return (X - self.center_).astype(dtype), X.dtype
 
-    def _restore(self, Y: NDArray) -> NDArray:
-        return (Y + self.center_).astype(Y.dtype)
+    def _restore(self, Y: NDArray, dtype: Any) -> NDArray:
+        return (Y + self.center_).astype(dtype)
 
     # ---------------------------------------------------------------------------------- sample
     def sample(self, n_samples: int = 1, random_state: Any = None) -> NDArray:
@@ -318,20 +393,21 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         Returns
         -------
         samples : ndarray of shape (n_samples, n_features)
-            New rows. At least ``n_reference`` are moved together, and the first n returned.
+            New rows. At least ``n_reference`` are moved together, and the first n returned. With
+            ``X_source`` at ``fit`` they are moved reference rows instead, none twice before all
+            have been drawn.
         """
         check_is_fitted(self)
         n_samples = check_count(n_samples, name="n_samples")
         rng = self._rng() if random_state is None else make_generator(random_state)
-        Y = self._draw_base(max(n_samples, self.n_reference), rng)
-        with compute_threads(self.n_jobs):
-            steps = self._steps(Y, rng)
-            label = type(self).__name__
-            for moved in progress(steps, total=self.n_steps, verbose=self.verbose, label=label):
-                Y = moved
-        return self._restore(Y[:n_samples])
+        n = n_samples if self._path is not None else max(n_samples, self.n_reference)
+        Y = self._run(self._draw_base(n, rng), rng)[:n_samples]
+        return self._restore(Y, self._target.dtype)
 
     def _draw_base(self, n: int, rng: np.random.Generator) -> NDArray:
+        """Centred rows of the base distribution, or of the reference source if there is one."""
+        if self._path is not None:
+            return _draw_rows(self._path.start, n, rng)
         if isinstance(self.base, str):
             draw = lookup(BASES, self.base, name="base")
             return draw(n, self._target, self._weight, rng).astype(self._target.dtype)
@@ -341,13 +417,12 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
                 raise ValueError(f"base(n, rng) returned {len(rows)} rows, but n={n} were asked.")
         else:
             rows = check_rows(self.base, name="base", n_features=self.n_features_in_)
-            order = [rng.permutation(len(rows)) for _ in range(-(-n // len(rows)))]
-            rows = rows[np.concatenate(order)[:n]]
+            rows = _draw_rows(rows, n, rng)
         return (rows - self.center_).astype(self._target.dtype)
 
     # ----------------------------------------------------------------------------------- score
     def score(self, X: ArrayLike, y: None = None) -> float:
-        """Minus the energy distance between target rows and samples: higher is better.
+        """Minus the energy distance between target rows and moved ones: higher is better.
 
         Parameters
         ----------
@@ -359,16 +434,24 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         Returns
         -------
         score : float
-            Minus the energy distance between X and ``sample(n_reference)``, at most 0.
+            Minus the energy distance between X and the moved reference source, or samples if no
+            X_source was given to ``fit``; at most 0.
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        return -energy_distance(X, self.sample(self.n_reference), n_jobs=self.n_jobs)
+        n = self.n_reference if self._path is None else len(self._path.start)
+        return -energy_distance(X, self.sample(n), n_jobs=self.n_jobs)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _draw_rows(rows: NDArray, n: int, rng: np.random.Generator) -> NDArray:
+    """Draw n rows; none twice before all have been drawn."""
+    order = [rng.permutation(len(rows)) for _ in range(-(-n // len(rows)))]
+    return rows[np.concatenate(order)[:n]]
 
 
 def _is_auto(value: Any) -> bool:

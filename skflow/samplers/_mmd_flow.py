@@ -59,8 +59,9 @@ class MMDFlowSampler(BaseSampler):
     base : {"gaussian", "uniform"}, array-like or callable, default="gaussian"
         Where samples start: the Gaussian with the target's moments, the uniform distribution on
         its bounding box, rows of an array, or ``base(n, rng)``, an array of n rows.
-    n_reference : int, default=1000
-        Fewest rows that ``sample`` moves together.
+    n_reference : int, default=2000
+        Fewest rows that ``sample`` moves together, and most rows of ``X_source`` whose paths are
+        kept.
     n_jobs : int, default=None
         Upper bound on the threads; None is all available cores. The result does not depend on it.
     verbose : int, default=0
@@ -115,7 +116,7 @@ class MMDFlowSampler(BaseSampler):
         n_noise: Any = "auto",
         batch_size: Any = "auto",
         base: Any = "gaussian",
-        n_reference: int = 1000,
+        n_reference: int = 2000,
         n_jobs: int | None = None,
         verbose: int = 0,
         random_state: Any = None,

@@ -23,9 +23,10 @@ class SDFlowSampler(BaseSampler):
     .. math:: y ← y + η_k \, σ_k² (∇ \log p(z; σ_k) - ∇ \log q(z; σ_k)), \qquad z = y + σ_k ε
 
     ``fit`` learns the target p; ``transform`` moves a batch of source rows q, which is *one
-    population*: a row's way depends on the rows it is moved with. ``sample`` moves rows of a base
-    distribution. Every "auto" is a function of the target (and of the field), so that shifting or
-    uniformly scaling both tables does the same to the result.
+    population*: a row's way depends on the rows it is moved with. With ``fit(X, X_source=...)``
+    the flow is run at once and frozen, and ``transform`` moves every row on its own. ``sample``
+    moves rows of a base distribution. Every "auto" is a function of the target (and of the field),
+    so that shifting or uniformly scaling both tables does the same to the result.
 
     Parameters
     ----------
@@ -53,8 +54,9 @@ class SDFlowSampler(BaseSampler):
     base : {"gaussian", "uniform"}, array-like or callable, default="gaussian"
         Where samples start: the Gaussian with the target's moments, the uniform distribution on
         its bounding box, rows of an array, or ``base(n, rng)``, an array of n rows.
-    n_reference : int, default=1000
-        Fewest rows that ``sample`` moves together.
+    n_reference : int, default=2000
+        Fewest rows that ``sample`` moves together, and most rows of ``X_source`` whose paths are
+        kept.
     n_jobs : int, default=None
         Upper bound on the threads; None is all available cores. The result does not depend on it.
     verbose : int, default=0
@@ -110,7 +112,7 @@ class SDFlowSampler(BaseSampler):
         n_noise: Any = "auto",
         batch_size: Any = "auto",
         base: Any = "gaussian",
-        n_reference: int = 1000,
+        n_reference: int = 2000,
         n_jobs: int | None = None,
         verbose: int = 0,
         random_state: Any = None,

@@ -19,6 +19,13 @@ def test_fresh_rows_have_ratio_one_and_copies_zero(d):
         )
 
 
+def test_a_long_common_offset_does_not_matter():
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(200, 20)), rng.normal(size=(300, 20))
+    expected = nearest_neighbor_ratio(X, Y)
+    assert nearest_neighbor_ratio(X + 1e8, Y + 1e8) == pytest.approx(expected, rel=1e-6)
+
+
 def test_repeated_target_rows_count_once():
     rng = np.random.default_rng(0)
     Y, X = rng.normal(size=(50, 2)), rng.normal(size=(20, 2))

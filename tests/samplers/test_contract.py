@@ -156,6 +156,12 @@ def test_pickle_and_clone(sampler, target, source):
     np.testing.assert_array_equal(fresh.fit(target).transform(source), moved)
 
 
+def test_parameters_set_after_fit_wait_for_the_next_fit(sampler, target, source):
+    moved = sampler.fit(target).transform(source)
+    sampler.set_params(n_steps=sampler.n_steps + 3, n_noise=4, step_size=0.1)
+    np.testing.assert_array_equal(sampler.transform(source), moved)
+
+
 def test_two_threads_share_one_fitted_flow(sampler, target, source):
     sampler.fit(target)
     sources = [source, source[::-1] * 2]
@@ -197,6 +203,8 @@ def test_dtype_is_kept(sampler, target, source, dtype):
     target, source = target.astype(dtype), source.astype(dtype)
     sampler.fit(target)
     assert sampler.transform(source).dtype == dtype
+    other = np.float64 if dtype == np.float32 else np.float32
+    assert sampler.transform(source.astype(other)).dtype == other
     assert sampler.fit_transform(target).dtype == dtype
     assert sampler.sample(3).dtype == dtype
 
@@ -347,6 +355,8 @@ def test_grid_search_in_a_pipeline_is_the_same_with_two_jobs(sampler, target):
         ({"first_step_norm": 0}, "first_step_norm must be a positive, finite number"),
         ({"first_step_norm": 1, "step_size": 1}, "excludes step_size=1"),
         ({"align": "shear"}, "align='shear' is not known. Known: 'affine'"),
+        ({"n_jobs": 0}, "n_jobs must be an integer of at least 1, got 0"),
+        ({"base": None}, "base=None is not known"),
         ({"n_noise": -1}, "n_noise must be an integer of at least 0"),
         ({"batch_size": 0}, "batch_size must be an integer of at least 1"),
         ({"base": "beta"}, "base='beta' is not known. Known: 'gaussian', 'uniform'"),
@@ -388,7 +398,7 @@ def test_bad_rows(sampler, target, source):
         sampler.sample(0)
     with pytest.raises(ValueError, match="base has 2 features, but 3 are expected"):
         sampler.set_params(base=source[:, :2]).fit(target).sample(3)
-    with pytest.raises(ValueError, match="returned 1 rows, but n=1000 were asked"):
+    with pytest.raises(ValueError, match="returned 1 rows, but n=2000 were asked"):
         sampler.set_params(base=lambda n, rng: source[:1]).fit(target).sample(3)
 
 

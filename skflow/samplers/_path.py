@@ -1,0 +1,46 @@
+"""The way of a source, kept: what each step of a flow did to its reference rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+__all__ = ["Path"]
+
+
+@dataclass
+class Path:
+    """Reference rows and the recorded steps of their flow.
+
+    Parameters
+    ----------
+    start : ndarray of shape (n_reference, n_features)
+        The reference rows before the first step.
+    affine : tuple of ndarrays or None
+        The alignment.
+    steps : list of (float, list)
+        For every step its step size, and the noise and frozen velocity of each draw.
+    """
+
+    start: NDArray
+    affine: tuple[NDArray, NDArray, NDArray] | None = None
+    steps: list[tuple[float, list[Any]]] = field(default_factory=list)
+
+    def nearest(self, Y: NDArray) -> NDArray:
+        """Return for every row the number of the reference row nearest to it at the start.
+
+        Parameters
+        ----------
+        Y : ndarray of shape (n_rows, n_features)
+            Rows before the first step.
+
+        Returns
+        -------
+        like : ndarray of shape (n_rows,)
+            Numbers of reference rows.
+        """
+        return np.asarray(cKDTree(self.start).query(Y)[1])
