@@ -256,7 +256,13 @@ def _add_column_options(command: argparse.ArgumentParser) -> None:
         "--columns", type=_names, default=[], metavar="COL,...", help="only these columns take part"
     )
     add("--ignore", type=_names, default=[], metavar="COL,...", help="these columns do not")
-    add("--seed", type=_integer(0), default=0, metavar="N", help="of all randomness (default: 0)")
+    add(
+        "--seed",
+        type=_integer(0, 2**32 - 1),
+        default=0,
+        metavar="N",
+        help="of all randomness (default: 0)",
+    )
 
 
 def _names(text: str) -> list[str]:
@@ -271,10 +277,12 @@ def _number(text: str) -> float | str:
         return text
 
 
-def _integer(minimum: int) -> Callable[[str], int]:
+def _integer(minimum: int, maximum: int = 10**9) -> Callable[[str], int]:
     def convert(text: str) -> int:
-        if not text.isdecimal() or int(text) < minimum:
-            raise argparse.ArgumentTypeError(f"must be a whole number from {minimum}: {text!r}")
+        if not text.isdecimal() or not minimum <= int(text) <= maximum:
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number from {minimum} to {maximum}: {text!r}"
+            )
         return int(text)
 
     return convert
@@ -309,7 +317,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 141
     except KeyboardInterrupt:
         return 130
-    except (ValueError, ImportError) as error:
+    except MemoryError:
+        _say("error: there is not enough memory for this: take fewer rows or columns")
+        return 2
+    except (ValueError, ImportError, OSError) as error:
         _say(f"error: {_one_line(error)}")
         return 2
     return 0
