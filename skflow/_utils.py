@@ -70,6 +70,25 @@ def distinct_rows(X: NDArray, sample_weight: NDArray | None = None) -> tuple[NDA
     return rows, np.bincount(index.ravel(), weights=weight[weight > 0], minlength=len(rows))
 
 
+def moments(X: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
+    """Weighted mean and covariance, in float64."""
+    w = normalize_weights(weight, len(X))
+    mean = w @ X.astype(np.float64)
+    deviation = X - mean
+    return mean, (deviation * w[:, None]).T @ deviation
+
+
+def symmetric_root(C: NDArray, power: float = 0.5) -> NDArray:
+    """Power of a symmetric positive semidefinite matrix."""
+    value, vector = np.linalg.eigh(C)
+    return (vector * np.maximum(value, 0) ** power) @ vector.T
+
+
+def is_auto(value: Any) -> bool:
+    """Whether a parameter was left to its rule."""
+    return isinstance(value, str) and value == "auto"
+
+
 def check_scale(value: Any, *, name: str) -> float:
     """Return a positive, finite number."""
     if not isinstance(value, Real) or isinstance(value, bool) or not 0 < float(value) < np.inf:

@@ -42,6 +42,7 @@ from skflow._utils import (
     check_weights,
     distinct_rows,
     from_registry,
+    is_auto,
 )
 from skflow.bandwidth import named_bandwidth, resolve_bandwidth
 
@@ -132,9 +133,9 @@ class Schedule(BaseEstimator, ABC):
         sigma_max = _resolve(self.sigma_max, "sigma_max", rows, weight)
         sigma_min = _resolve(self.sigma_min, "sigma_min", rows, weight)
         # an end left on "auto" gives way to one that was asked for
-        if _is_auto(self.sigma_min):
+        if is_auto(self.sigma_min):
             sigma_min = min(sigma_min, sigma_max)
-        elif _is_auto(self.sigma_max):
+        elif is_auto(self.sigma_max):
             sigma_max = max(sigma_min, sigma_max)
         return sigma_max, sigma_min
 
@@ -328,12 +329,8 @@ def make_schedule(schedule: Any) -> Schedule:
     return from_registry(SCHEDULES, schedule, Schedule, name="schedule")
 
 
-def _is_auto(end: Any) -> bool:
-    return isinstance(end, str) and end == "auto"
-
-
 def _resolve(end: Any, name: str, rows: NDArray, weight: NDArray) -> float:
-    if not _is_auto(end):
+    if not is_auto(end):
         return named_bandwidth(end, rows, weight, name=name)
     if len(rows) < 2:
         return POINT

@@ -43,7 +43,9 @@ from skflow._utils import (
     check_scale,
     check_weights,
     make_generator,
+    moments,
     normalize_weights,
+    symmetric_root,
 )
 from skflow.bandwidth import resolve_bandwidth
 from skflow.kernels import KernelSum, compute_threads, mean_distance
@@ -390,25 +392,11 @@ def frechet_distance(
     17.0
     """
     X, Y, w_X, w_Y = _pair(X, Y, weight_X, weight_Y)
-    (m_X, C_X), (m_Y, C_Y) = _moments(X, w_X), _moments(Y, w_Y)
+    (m_X, C_X), (m_Y, C_Y) = moments(X, w_X), moments(Y, w_Y)
     # tr (C_X C_Y)^½ is the sum of the singular values of C_X^½ C_Y^½
-    cross = np.linalg.svd(_root(C_X) @ _root(C_Y), compute_uv=False).sum()
+    cross = np.linalg.svd(symmetric_root(C_X) @ symmetric_root(C_Y), compute_uv=False).sum()
     distance = np.sum((m_X - m_Y) ** 2) + np.trace(C_X) + np.trace(C_Y) - 2 * cross
     return max(0.0, float(distance))
-
-
-def _moments(X: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
-    """Mean and covariance, in float64."""
-    w = normalize_weights(weight, len(X))
-    mean = w @ X.astype(np.float64)
-    deviation = X - mean
-    return mean, (deviation * w[:, None]).T @ deviation
-
-
-def _root(C: NDArray) -> NDArray:
-    """Square root of a symmetric positive semidefinite matrix."""
-    value, vector = np.linalg.eigh(C)
-    return (vector * np.sqrt(np.maximum(value, 0))) @ vector.T
 
 
 def floor(

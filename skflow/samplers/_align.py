@@ -21,7 +21,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow._utils import normalize_weights
+from skflow._utils import moments, normalize_weights, symmetric_root
 
 __all__ = ["ALIGNMENTS", "affine_map", "apply_affine", "gaussian_base", "uniform_base"]
 
@@ -30,22 +30,13 @@ DEGENERATE = 1e-10  # smallest eigenvalue over the largest below which a covaria
 
 def _moments(X: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
     """Weighted mean and shrunk covariance."""
-    w = normalize_weights(weight, len(X))
-    mean = w @ X.astype(np.float64)
-    deviation = X - mean
-    C = (deviation * w[:, None]).T @ deviation
-    d, n = len(C), 1 / np.sum(w**2)
+    mean, C = moments(X, weight)
+    d, n = len(C), 1 / np.sum(normalize_weights(weight, len(X)) ** 2)
     trace, square = np.trace(C), np.sum(C**2)
     spread = (n + 1 - 2 / d) * (square - trace**2 / d)
     signal = (1 - 2 / d) * square + trace**2
     shrinkage = min(1.0, signal / spread) if spread > 0 else 1.0
     return mean, (1 - shrinkage) * C + shrinkage * trace / d * np.eye(d)
-
-
-def _root(C: NDArray, power: float = 0.5) -> NDArray:
-    """Power of a symmetric positive definite matrix."""
-    value, vector = np.linalg.eigh(C)
-    return (vector * np.maximum(value, 0) ** power) @ vector.T
 
 
 def _is_degenerate(C: NDArray, X: NDArray) -> bool:
@@ -77,8 +68,8 @@ def affine_map(
     m_q, C_q = _moments(Y, None)
     if _is_degenerate(C_p, X) or _is_degenerate(C_q, Y):
         return m_q, np.eye(len(m_q)), m_p
-    half, inverse = _root(C_q), _root(C_q, -0.5)
-    return m_q, inverse @ _root(half @ C_p @ half) @ inverse, m_p
+    half, inverse = symmetric_root(C_q), symmetric_root(C_q, -0.5)
+    return m_q, inverse @ symmetric_root(half @ C_p @ half) @ inverse, m_p
 
 
 def apply_affine(Y: NDArray, affine: tuple[NDArray, NDArray, NDArray]) -> NDArray:
@@ -107,7 +98,7 @@ def apply_affine(Y: NDArray, affine: tuple[NDArray, NDArray, NDArray]) -> NDArra
 def gaussian_base(n: int, X: NDArray, weight: NDArray | None, rng: np.random.Generator) -> NDArray:
     """Draw n rows of the Gaussian with the target's mean and (shrunk) covariance."""
     mean, C = _moments(X, weight)
-    return mean + rng.standard_normal((n, X.shape[1])) @ _root(C)
+    return mean + rng.standard_normal((n, X.shape[1])) @ symmetric_root(C)
 
 
 def uniform_base(n: int, X: NDArray, weight: NDArray | None, rng: np.random.Generator) -> NDArray:

@@ -29,6 +29,7 @@ from skflow._utils import (
     check_scale,
     check_weights,
     distinct_rows,
+    is_auto,
     lookup,
     make_generator,
     progress,
@@ -95,7 +96,7 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         return {"field": make_field, "schedule": self._make_schedule}
 
     def _make_schedule(self, spec: Any) -> Any:
-        return make_schedule(make_field(self.field).recipe().schedule if _is_auto(spec) else spec)
+        return make_schedule(make_field(self.field).recipe().schedule if is_auto(spec) else spec)
 
     # ------------------------------------------------------------------------------------ fit
     def fit(
@@ -176,7 +177,7 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         if self.first_step_norm is not None:
             if not isinstance(self.first_step_norm, str):
                 check_scale(self.first_step_norm, name="first_step_norm")
-            if not _is_auto(self.step_size):
+            if not is_auto(self.step_size):
                 raise ValueError(
                     f"first_step_norm={self.first_step_norm!r} sets the step size, so it excludes "
                     f"step_size={self.step_size!r}: leave one of them at its default."
@@ -184,7 +185,7 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         if recipe.align is not None:
             lookup(ALIGNMENTS, recipe.align, name="align")
         check_count(recipe.n_noise, name="n_noise", minimum=0)
-        if self.batch_size is not None and not _is_auto(self.batch_size):
+        if self.batch_size is not None and not is_auto(self.batch_size):
             check_count(self.batch_size, name="batch_size")
         if isinstance(self.base, str) or self.base is None:
             lookup(BASES, self.base, name="base")
@@ -196,18 +197,18 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         auto = make_field(self.field).recipe()
         return Recipe(
             schedule=auto.schedule,
-            align=auto.align if _is_auto(self.align) else self.align,
-            n_noise=auto.n_noise if _is_auto(self.n_noise) else self.n_noise,
+            align=auto.align if is_auto(self.align) else self.align,
+            n_noise=auto.n_noise if is_auto(self.n_noise) else self.n_noise,
             step_size=auto.step_size,
             first_step_norm=(
                 auto.first_step_norm
-                if self.first_step_norm is None and _is_auto(self.step_size)
+                if self.first_step_norm is None and is_auto(self.step_size)
                 else self.first_step_norm
             ),
         )
 
     def _step_sizes(self) -> NDArray:
-        if _is_auto(self.step_size):
+        if is_auto(self.step_size):
             return self._recipe().step_size(self.n_steps)
         try:
             eta = np.broadcast_to(np.asarray(self.step_size, float), (self.n_steps,))
@@ -221,7 +222,7 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         return eta
 
     def _batch_size(self) -> int | None:
-        return BATCH_ROWS if _is_auto(self.batch_size) else self.batch_size
+        return BATCH_ROWS if is_auto(self.batch_size) else self.batch_size
 
     # ------------------------------------------------------------------------------- the loop
     def _steps(
@@ -452,7 +453,3 @@ def _draw_rows(rows: NDArray, n: int, rng: np.random.Generator) -> NDArray:
     """Draw n rows; none twice before all have been drawn."""
     order = [rng.permutation(len(rows)) for _ in range(-(-n // len(rows)))]
     return rows[np.concatenate(order)[:n]]
-
-
-def _is_auto(value: Any) -> bool:
-    return isinstance(value, str) and value == "auto"
