@@ -162,4 +162,10 @@ def named_bandwidth(bandwidth: Any, rows: NDArray, weight: NDArray, *, name: str
             "are equal. Give a number instead."
         )
     rows = rows - weight @ rows.astype(np.float64)  # distances are most accurate near the origin
-    return scale * rule(rows, weight)
+    sigma = scale * rule(rows, weight)
+    if not 0 < sigma < np.inf:
+        raise ValueError(
+            f"{name}={bandwidth!r} is {sigma} here: the rows of X are too close or too far apart "
+            "for floating point. Rescale X."
+        )
+    return sigma

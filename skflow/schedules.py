@@ -132,11 +132,8 @@ class Schedule(BaseEstimator, ABC):
     def _resolve_ends(self, rows: NDArray, weight: NDArray) -> tuple[float, float]:
         sigma_max = _resolve(self.sigma_max, "sigma_max", rows, weight)
         sigma_min = _resolve(self.sigma_min, "sigma_min", rows, weight)
-        # an end left on "auto" gives way to one that was asked for
-        if is_auto(self.sigma_min):
+        if is_auto(self.sigma_min):  # gives way to the end that was asked for
             sigma_min = min(sigma_min, sigma_max)
-        elif is_auto(self.sigma_max):
-            sigma_max = max(sigma_min, sigma_max)
         return sigma_max, sigma_min
 
     @abstractmethod
@@ -308,13 +305,15 @@ SCHEDULES: dict[str, type[Schedule]] = {
 }
 
 
-def make_schedule(schedule: Any) -> Schedule:
+def make_schedule(schedule: Any, name: str = "schedule") -> Schedule:
     """Return a schedule given by its name or as an object.
 
     Parameters
     ----------
     schedule : str or Schedule
         A name in ``SCHEDULES``, or a schedule, which is returned as it is.
+    name : str, default="schedule"
+        What to call the argument in an error.
 
     Returns
     -------
@@ -326,7 +325,7 @@ def make_schedule(schedule: Any) -> Schedule:
     ValueError
         If the name is unknown.
     """
-    return from_registry(SCHEDULES, schedule, Schedule, name="schedule")
+    return from_registry(SCHEDULES, schedule, Schedule, name=name)
 
 
 def _resolve(end: Any, name: str, rows: NDArray, weight: NDArray) -> float:

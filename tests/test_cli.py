@@ -501,3 +501,31 @@ def test_help_and_version(capsys):
         assert err == ""
     assert run() == 2
     assert "transport, sample or compare" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--columns", "x", "--ignore", "x"], "--columns and --ignore both name x"),
+        (["--columns", ""], "names no column: leave the option out"),
+        (["--seed", "99999999999"], "must be a whole number from 0 to 4294967295"),
+        (["--columns", "x,n", "--sigma-min", "1000"], "sigma_min=1000 exceeds sigma_max="),
+    ],
+)
+def test_contradictions_and_ranges_are_refused(tables, capsys, options, message):
+    before = files()
+    assert run("transport", *tables, "-o", "out.csv", *QUICK, *options) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert files() == before
+
+
+def test_a_named_index_of_parquet_is_a_column(tables):
+    frame = pd.read_csv(tables[0]).set_index("code")
+    frame.to_parquet("source.parquet")
+    assert (
+        run("transport", "source.parquet", tables[1], "-o", "out.csv", "--columns", "x,n", *QUICK)
+        == 0
+    )
+    assert as_text("out.csv")["code"].tolist() == [str(code) for code in frame.index]

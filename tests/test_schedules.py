@@ -71,9 +71,7 @@ def test_named_ends(name):
 
 
 @pytest.mark.parametrize("name", FALLING)
-def test_auto_gives_way_to_the_end_that_was_asked_for(name):
-    wide = make_schedule(name).set_params(sigma_min=100.0).fit(X)
-    assert wide.sigma_max_ == wide.sigma_min_ == 100.0
+def test_the_auto_sigma_min_gives_way_to_the_sigma_max_that_was_asked_for(name):
     narrow = make_schedule(name).set_params(sigma_max=1e-3).fit(X)
     assert narrow.sigma_max_ == narrow.sigma_min_ == 1e-3
 
@@ -86,6 +84,10 @@ def test_a_single_point_is_a_target_too(name):
 def test_errors():
     with pytest.raises(ValueError, match="sigma_min=2 exceeds sigma_max=1"):
         LinearSchedule(sigma_max=1.0, sigma_min=2.0).fit(X)
+    with pytest.raises(
+        ValueError, match=r"sigma_min=100 exceeds sigma_max=1\.74"
+    ):  # the RMS radius
+        GeometricSchedule(sigma_min=100).fit(X)
     with pytest.raises(ValueError, match="sigma_min must be a positive, finite number, got -1"):
         LinearSchedule(sigma_min=-1).fit(X)
     with pytest.raises(ValueError, match="sigma='wide' is not known"):

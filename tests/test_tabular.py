@@ -526,3 +526,21 @@ def test_bad_groups(source, target):
         transport.transform(source.drop(columns="fresh"))
     with pytest.raises(ValueError, match=r"missing .*'kind'"):
         transport.transform(source.assign(kind=None))
+
+
+def test_pipelines_may_ask_for_pandas_output():
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    rng = np.random.default_rng(0)
+    target, source = (pd.DataFrame(rng.normal(m, 1, (40, 2)), columns=["a", "b"]) for m in (0, 3))
+    pipeline = make_pipeline(TableTransport(random_state=0), StandardScaler())
+    moved = pipeline.set_output(transform="pandas").fit(target).transform(source)
+    assert list(moved.columns) == ["a", "b"]
+    with pytest.raises(ValueError, match="transform='polars' is not known"):
+        TableTransport().set_output(transform="polars")
+
+
+def test_values_too_large_to_be_squared_are_refused_by_name():
+    with pytest.raises(ValueError, match="target's column 'x' has dtype float64 and values that"):
+        TableTransport().fit(pd.DataFrame({"x": [1e308, -1e308, 3.0]}))

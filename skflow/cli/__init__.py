@@ -61,6 +61,8 @@ NUMBERS = """\
 what the numbers mean:
   before, after  energy distance to the target, before and after moving: 0 where two distributions
                  agree. Columns are first scaled to variance 1, so that units do not matter.
+                 transport and sample measure to held-out thirds of the target, compare to all of
+                 it, so their floors differ.
   floor          the distance that as many fresh rows of the target would show, by chance alone.
   x floor        the distance as a multiple of the floor: about 1 is as good as it gets. Chance can
                  change the figure of a single comparison by half of it and more.
@@ -130,6 +132,9 @@ def _shared_columns(args: argparse.Namespace, tables: Sequence[Table]) -> list[s
     absent = [column for column in args.ignore if not any(column in known for known in names)]
     if absent:
         raise CommandError(f"--ignore: there is no column {_join(absent, 'or')}.")
+    both = [column for column in args.columns if column in args.ignore]
+    if both:
+        raise CommandError(f"--columns and --ignore both name {_join(both)}: choose one of them.")
     columns = args.columns or [
         column
         for column in names[min(1, len(names) - 1)]
@@ -267,7 +272,10 @@ def _add_column_options(command: argparse.ArgumentParser) -> None:
 
 def _names(text: str) -> list[str]:
     """Column names between commas; a name that holds a comma is quoted, as in CSV."""
-    return next(csv.reader([text]), [])
+    names = next(csv.reader([text]), [])
+    if not names:
+        raise argparse.ArgumentTypeError("names no column: leave the option out")
+    return names
 
 
 def _number(text: str) -> float | str:
@@ -311,7 +319,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             if args.run is None:
                 parser.error("a command is needed: transport, sample or compare")
             args.run(args)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141

@@ -72,7 +72,9 @@ class Parquet:
     name: str = "Parquet"
 
     def read(self, path: Path) -> Table:
-        return Table(path, import_pandas().read_parquet(path, engine="pyarrow"))
+        frame = import_pandas().read_parquet(path, engine="pyarrow")
+        named = [name for name in frame.index.names if name is not None]
+        return Table(path, frame.reset_index(level=named) if named else frame)
 
     def write(self, frame: pandas.DataFrame, file: Any) -> None:
         frame.to_parquet(file, engine="pyarrow")

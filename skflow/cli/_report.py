@@ -249,10 +249,16 @@ def _table(names: list[str], clouds: list[str], distances: NDArray) -> list[str]
     lines = ["energy distance".ljust(width) + "".join(f"{title:>11}" for title in titles)]
     for name, (floor, *line) in zip(names, distances, strict=True):
         name = name if len(name) <= width else f"{name[: width - 1]}~"
-        ratios = [f"{value / floor:.2f}" if floor else "-" for value in line]
-        cells = [f"{v:11.{decimals}f}{r:>11}" for v, r in zip(line, ratios, strict=True)]
-        lines.append(f"{name:{width}}{floor:11.{decimals}f}{''.join(cells)}")
+        ratios = [_cell(value / floor, 2).strip() if floor else "-" for value in line]
+        cells = [f"{_cell(v, decimals)}{r:>11}" for v, r in zip(line, ratios, strict=True)]
+        lines.append(f"{name:{width}}{_cell(floor, decimals)}{''.join(cells)}")
     return lines
+
+
+def _cell(value: float, decimals: int) -> str:
+    """Eleven characters, of which the first is blank."""
+    cell = f"{value:11.{decimals}f}"
+    return cell if cell[0] == " " else f"{value:11.3g}"
 
 
 def _wrap(text: str) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import warnings
 from abc import ABC
 from collections.abc import Callable, Iterator
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -189,8 +190,8 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
             check_count(self.batch_size, name="batch_size")
         if isinstance(self.base, str) or self.base is None:
             lookup(BASES, self.base, name="base")
-        if self.n_jobs is not None and self.n_jobs != -1:
-            check_count(abs(self.n_jobs), name="n_jobs")
+        if self.n_jobs is not None and not (isinstance(self.n_jobs, Integral) and self.n_jobs < 0):
+            check_count(self.n_jobs, name="n_jobs")
 
     def _recipe(self) -> Recipe:
         """The field's recipe, with whatever the user chose put in its place."""
@@ -336,7 +337,7 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         Returns
         -------
         moved : ndarray of shape (n_rows, n_features)
-            Row i is row i of X, moved. The dtype is that of X.
+            Row i is row i of X, moved. float32 stays float32; everything else is float64.
 
         Warns
         -----

@@ -17,7 +17,7 @@ from typing import Any
 from sklearn.base import clone
 
 from skflow.samplers._base import BaseSampler
-from skflow.schedules import make_schedule
+from skflow.schedules import Schedule, make_schedule
 
 __all__ = ["MMDFlowSampler"]
 
@@ -28,9 +28,11 @@ class MMDFlowSampler(BaseSampler):
     .. math:: y ← y + η \, ∇_z \left[ E_x K(z, x; σ_k) - E_{y'} K(z, y'; σ_k) \right], \qquad
               z = y + β_k ε
 
-    The baseline that score-difference flow is measured against. With ``noise=None`` the noise level
-    β is the bandwidth σ, one schedule for both [Weber 2023]; with a schedule of its own the noise
-    may be wider than a fixed kernel and fade [Arbel et al. 2019]: ``schedule="constant",
+    The baseline that score-difference flow is measured against. Where source and target are several
+    bandwidths apart the pull of the target fades to nothing, and rows stay where they are or fly
+    apart: align them first (``align="affine"``), or use `SDFlowSampler`. With ``noise=None`` the
+    noise level β is the bandwidth σ, one schedule for both [Weber 2023]; with a schedule of its own
+    the noise may be wider than a fixed kernel and fade [Arbel et al. 2019]: ``schedule="constant",
     noise="linear", n_noise=4``.
 
     Parameters
@@ -137,11 +139,14 @@ class MMDFlowSampler(BaseSampler):
         self.random_state = random_state
 
     def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
-        return {**super()._named_parts(), "noise": make_schedule}
+        return {**super()._named_parts(), "noise": self._make_noise}
+
+    def _make_noise(self, spec: Any) -> Schedule:
+        return make_schedule(spec, name="noise")
 
     def _fit_field(self) -> None:
         super()._fit_field()
         if self.noise is not None:
-            noise = clone(make_schedule(self.noise))
+            noise = clone(self._make_noise(self.noise))
             noise.fit(self._target, sample_weight=self._weight)
             self.noise_levels_ = noise.sigmas(self.n_steps)

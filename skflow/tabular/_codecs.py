@@ -70,10 +70,13 @@ class Number:
         x = self._numbers(column)
         values, counts = np.unique(x, return_counts=True)
         self._origin = values[0]  # all else is relative to it, and exact where integers are
-        offsets = (values - self._origin).astype(np.float64)
-        self._mean = float(np.average(offsets, weights=counts))
-        self._scale = float(np.sqrt(np.average((offsets - self._mean) ** 2, weights=counts)))
-        self.width = int(len(values) > 1)
+        with np.errstate(over="ignore", invalid="ignore"):  # judged below
+            offsets = (values - self._origin).astype(np.float64)
+            self._mean = float(np.average(offsets, weights=counts))
+            self._scale = float(np.sqrt(np.average((offsets - self._mean) ** 2, weights=counts)))
+        if not np.isfinite(self._scale):
+            raise OverflowError(f"values up to {np.abs(values).max():.3g}, too large to be squared")
+        self.width = int(len(values) > 1 and self._scale > 0)
         self.step = self._find_step(values, offsets, has_ties=len(values) < len(x))
         self._low = offsets[0] if counts[0] > 1 else -np.inf
         self._high = offsets[-1] if counts[-1] > 1 else np.inf

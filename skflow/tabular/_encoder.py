@@ -155,7 +155,7 @@ class TableEncoder:
 def _fit_codec(column: pandas.Series, other: bool) -> Number | Category:
     try:
         return CODECS[dtype_kind(column)]().fit(column, other=other)
-    except (KeyError, TypeError, NotImplementedError):
+    except (KeyError, TypeError, NotImplementedError, OverflowError):
         raise ValueError(
             f"target's column {column.name!r} has dtype {column.dtype} and values that cannot be "
             "moved: convert it to numbers, text or categories, or leave it out."

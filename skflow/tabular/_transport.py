@@ -346,6 +346,31 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         return score
 
     # ---------------------------------------------------------------------------------- names
+    def set_output(self, *, transform: str | None = None) -> TableTransport:
+        """Accept "pandas", which is what ``transform`` always returns, so that pipelines may ask.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas"}, default=None
+            The container asked for.
+
+        Returns
+        -------
+        self : TableTransport
+            The transport, unchanged.
+
+        Raises
+        ------
+        ValueError
+            If another container is asked for.
+        """
+        if transform not in (None, "default", "pandas"):
+            raise ValueError(
+                f"transform={transform!r} is not known to TableTransport, which returns pandas "
+                "data frames. Known: 'default', 'pandas'."
+            )
+        return self
+
     def get_feature_names_out(self, input_features: Any = None) -> NDArray:
         """Names of the columns that ``transform`` returns.
 
