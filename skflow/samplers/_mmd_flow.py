@@ -49,7 +49,9 @@ class MMDFlowSampler(BaseSampler):
         η, in units of a length squared; "auto" is set by the first displacement.
     first_step_norm : float or str, default=None
         η is the constant that makes the mean over rows of the first displacement's norm equal this
-        length, a number or a name; None is "0.1*rms" unless ``step_size`` is given.
+        length, a number or a name; None is "0.1*rms" unless ``step_size`` is given. Noise much
+        wider than the kernel makes the first displacement tiny and η huge: give ``step_size`` then,
+        about σ².
     align : {"auto", "affine", None}, default="auto"
         "affine" first applies the optimal map between the Gaussians of source and target; "auto"
         is None.
