@@ -232,7 +232,9 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         """Move centred rows as a population; yield them after every step (a new array each)."""
         recipe, eta, affine = self._fitted_recipe, self.step_sizes_, None
         if recipe.align is not None:
-            affine = lookup(ALIGNMENTS, recipe.align, name="align")(Y, self._target, self._weight)
+            align = lookup(ALIGNMENTS, recipe.align, name="align")
+            with compute_threads(self.n_jobs):  # BLAS may round otherwise on several threads
+                affine = align(Y, self._target, self._weight)
             Y = apply_affine(Y, affine)
         if path is not None:
             path.affine = affine
