@@ -163,8 +163,9 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         if len(rows) > self.n_reference:
             rows = rows[rng.choice(len(rows), self.n_reference, replace=False)]
         path = Path(start=(rows - self.center_).astype(self._target.dtype))
-        for _ in self._steps(path.start, rng, path):
-            pass
+        with compute_threads(self.n_jobs):  # once for the whole flow
+            for _ in self._steps(path.start, rng, path):
+                pass
         return path
 
     def _fit_field(self) -> None:
@@ -259,8 +260,7 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
                     "or a schedule with a larger sigma_min."
                 )
             if k == 0 and self.first_step_norm_ is not None:
-                mean_norm = np.linalg.norm(dY.astype(np.float64), axis=1).mean()
-                eta = np.full(len(eta), self.first_step_norm_ / mean_norm if mean_norm else 0.0)
+                eta = np.full(len(eta), _step_size_for(dY, self.first_step_norm_))
             if path is not None and record is not None:
                 path.steps.append((float(eta[k]), record))
             Y = Y + Y.dtype.type(eta[k]) * dY
@@ -450,6 +450,12 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _step_size_for(dY: NDArray, norm: float) -> float:
+    """Step size that gives displacements this mean norm; 0 at rest."""
+    mean_norm = np.linalg.norm(dY.astype(np.float64), axis=1).mean()
+    return norm / mean_norm if mean_norm else 0.0
 
 
 def _draw_rows(rows: NDArray, n: int, rng: np.random.Generator) -> NDArray:

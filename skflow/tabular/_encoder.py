@@ -196,4 +196,5 @@ def check_complete(X: pandas.DataFrame, columns: list, name: str) -> None:
 
 
 def quoted(names: Sequence) -> str:
+    """Return names in quotes, between commas, as errors list them."""
     return ", ".join(repr(name) for name in names)
