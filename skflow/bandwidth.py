@@ -28,7 +28,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from skflow._utils import check_rows, check_scale, check_weights, distinct_rows, lookup
 
-__all__ = ["named_bandwidth", "resolve_bandwidth"]
+__all__ = ["intrinsic_dimension", "named_bandwidth", "resolve_bandwidth"]
 
 MEDIAN_ROWS = 2000  # rows among which the median distance is taken
 
@@ -68,6 +68,48 @@ def _scott(rows: NDArray, weight: NDArray, factor: float = 1.0) -> float:
 
 def _silverman(rows: NDArray, weight: NDArray) -> float:
     return _scott(rows, weight, factor=(rows.shape[1] + 2) / 4)
+
+
+def intrinsic_dimension(rows: NDArray, weight: NDArray) -> float:
+    r"""Dimension of the set that the rows lie on, from their two nearest neighbours.
+
+    .. math:: \hat d = \left( Σ_i w_i \log \frac{r_{i2}}{r_{i1}} \right)^{-1}, \quad Σ w = 1
+
+    r₁ and r₂ being the distances to the nearest and the second nearest other row, whose ratio has
+    the law ``P(r₂/r₁ > t) = t^{-d}`` where the density is even between the two.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_distinct, n_features)
+        Distinct rows.
+    weight : ndarray of shape (n_distinct,)
+        Their weights, summing to one.
+
+    Returns
+    -------
+    dimension : float
+        Between 1 and n_features; n_features if there are fewer than three rows.
+
+    References
+    ----------
+    Facco, E. et al. (2017). Estimating the intrinsic dimension of datasets by a minimal
+    neighborhood information. Scientific Reports 7.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.bandwidth import intrinsic_dimension
+    >>> angle = np.random.default_rng(0).uniform(0, 2 * np.pi, 1000)
+    >>> circle = np.column_stack([np.cos(angle), np.sin(angle)])
+    >>> round(intrinsic_dimension(circle, np.full(1000, 1e-3)))
+    1
+    """
+    d = rows.shape[1]
+    if len(rows) < 3 or d == 1:
+        return float(d)
+    r = NearestNeighbors(n_neighbors=3).fit(rows).kneighbors(rows)[0]
+    mean_log = float(weight @ np.log(r[:, 2] / r[:, 1]))
+    return float(np.clip(1 / mean_log, 1, d)) if mean_log > 1 / d else float(d)
 
 
 BANDWIDTHS: dict[str, Callable[[NDArray, NDArray], float]] = {

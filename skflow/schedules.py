@@ -44,7 +44,7 @@ from skflow._utils import (
     from_registry,
     is_auto,
 )
-from skflow.bandwidth import named_bandwidth, resolve_bandwidth
+from skflow.bandwidth import intrinsic_dimension, named_bandwidth, resolve_bandwidth
 
 __all__ = [
     "SCHEDULES",
@@ -62,6 +62,8 @@ __all__ = [
 # "auto" for a target that is a single point, which has no scale: at so small a bandwidth a moving
 # row sees nothing of the others, and goes straight to the point.
 POINT = 1e-30
+# "auto" for sigma_min is (AUTO_FACTOR + AUTO_SLOPE / dimension) nearest-neighbour distances.
+AUTO_FACTOR, AUTO_SLOPE = 1.0, 4.5
 
 
 class Schedule(BaseEstimator, ABC):
@@ -333,7 +335,9 @@ def _resolve(end: Any, name: str, rows: NDArray, weight: NDArray) -> float:
         return named_bandwidth(end, rows, weight, name=name)
     if len(rows) < 2:
         return POINT
+    if name != "sigma_min":
+        return named_bandwidth("rms", rows, weight, name=name)
     # Rows blurred by c·nn stay apart from the target's like fresh rows if c falls with the number
-    # of dimensions: measured 3 in two, 2 in four, 1.2 in ten, 0.9 in thirty.
-    rule = f"{0.75 + 4.5 / rows.shape[1]}*nn" if name == "sigma_min" else "rms"
-    return named_bandwidth(rule, rows, weight, name=name)
+    # of dimensions that the target fills (docs/quality.md).
+    factor = AUTO_FACTOR + AUTO_SLOPE / intrinsic_dimension(rows, weight)
+    return named_bandwidth(f"{factor}*nn", rows, weight, name=name)

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.distance import pdist
 
 from skflow._utils import distinct_rows
-from skflow.bandwidth import BANDWIDTHS, resolve_bandwidth
+from skflow.bandwidth import BANDWIDTHS, intrinsic_dimension, resolve_bandwidth
 
 
 @pytest.fixture
@@ -43,6 +43,27 @@ def test_weights_are_repetitions_and_units_scale(name, X):
     assert resolve_bandwidth(name, 7 * X + 3) == pytest.approx(
         7 * resolve_bandwidth(name, X), rel=1e-9
     )
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("d", [1, 2, 5])
+def test_intrinsic_dimension_counts_what_is_filled_not_the_columns(d, seed):
+    rng = np.random.default_rng(seed)
+    bent = rng.uniform(size=(1000, d))
+    bent = np.column_stack([bent, np.sin(3 * bent[:, 0]), bent[:, -1] ** 2, np.zeros(1000)])
+    X = bent @ np.linalg.qr(rng.normal(size=(30, d + 3)))[0].T
+    weight = np.full(1000, 1 / 1000)
+    # measured off by at most 0.05 d, 0.10 d and 0.12 d
+    assert intrinsic_dimension(X, weight) == pytest.approx(d, rel=0.2)
+    assert intrinsic_dimension(7 * X + 3, weight) == pytest.approx(
+        intrinsic_dimension(X, weight), rel=1e-6
+    )
+
+
+def test_intrinsic_dimension_is_at_most_the_number_of_columns():
+    grid = np.stack(np.meshgrid(np.arange(10.0), np.arange(10.0)), axis=-1).reshape(-1, 2)
+    assert intrinsic_dimension(grid, np.full(100, 0.01)) == 2.0  # every ratio is one
+    assert intrinsic_dimension(grid[:2], np.full(2, 0.5)) == 2.0
 
 
 def test_distinct_rows_merge_weights():

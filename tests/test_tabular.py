@@ -409,7 +409,7 @@ def test_rows_arrive(seed):
 
 @every_seed
 def test_many_categories_arrive(seed):
-    """Thirty, some with a handful of rows. Worst of six seeds: 0.03; fresh rows are 0.1 off."""
+    """Thirty, some with a handful of rows. Worst of three seeds: 0.06; fresh rows are 0.1 off."""
 
     def cities(n_rows, shares, seed):
         rng = np.random.default_rng(seed)
@@ -446,9 +446,9 @@ def test_pipeline(source, target):
 
 
 def test_grid_search(target):
-    search = GridSearchCV(
-        TableTransport(random_state=0), {"flow__n_steps": [1, 20]}, cv=2, error_score="raise"
-    )
+    # marginals that match would make even one step of a Gaussian a fair sample of few rows
+    transport = TableTransport(SDFlowSampler(match_marginals=False), random_state=0)
+    search = GridSearchCV(transport, {"flow__n_steps": [1, 20]}, cv=2, error_score="raise")
     assert search.fit(target).best_params_ == {"flow__n_steps": 20}
 
 

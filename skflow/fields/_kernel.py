@@ -113,7 +113,7 @@ def rising_steps(n_steps: int) -> NDArray:
 
 
 RECIPES = {
-    "sinkhorn": Recipe(schedule="geometric", align=None, n_noise=0, step_size=constant_steps),
+    "sinkhorn": Recipe(schedule="geometric", align="affine", n_noise=0, step_size=constant_steps),
     "row": Recipe(schedule="cosine", align="affine", n_noise=2, step_size=rising_steps),
 }
 

@@ -20,11 +20,14 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
+from scipy.stats.qmc import Sobol
 
 from skflow._utils import moments, normalize_weights, symmetric_root
 
 __all__ = ["ALIGNMENTS", "affine_map", "apply_affine", "gaussian_base", "uniform_base"]
 
+TINY = 1e-12  # smallest probability of a draw
 DEGENERATE = 1e-10  # smallest eigenvalue over the largest below which a covariance is degenerate
 
 
@@ -96,9 +99,16 @@ def apply_affine(Y: NDArray, affine: tuple[NDArray, NDArray, NDArray]) -> NDArra
 
 
 def gaussian_base(n: int, X: NDArray, weight: NDArray | None, rng: np.random.Generator) -> NDArray:
-    """Draw n rows of the Gaussian with the target's mean and (shrunk) covariance."""
+    """Draw n rows of the Gaussian with the target's mean and (shrunk) covariance.
+
+    A scrambled Sobol sequence, its first coordinates along the widest axes: the first n rows of
+    any n are spread more evenly than independent ones.
+    """
     mean, C = _moments(X, weight)
-    return mean + rng.standard_normal((n, X.shape[1])) @ symmetric_root(C)
+    value, vector = np.linalg.eigh(C)
+    axes = (vector * np.sqrt(np.maximum(value, 0)))[:, ::-1]
+    u = Sobol(X.shape[1], seed=rng).random_base2(int(np.ceil(np.log2(n))))[:n]
+    return mean + ndtri(np.clip(u, TINY, 1 - TINY)) @ axes.T
 
 
 def uniform_base(n: int, X: NDArray, weight: NDArray | None, rng: np.random.Generator) -> NDArray:

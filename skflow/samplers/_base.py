@@ -38,6 +38,7 @@ from skflow._utils import (
 from skflow.fields import Recipe, compute_threads, displacement, make_field, replay
 from skflow.metrics import energy_distance
 from skflow.samplers._align import ALIGNMENTS, apply_affine, gaussian_base, uniform_base
+from skflow.samplers._marginals import match_marginals
 from skflow.samplers._path import Path
 from skflow.schedules import make_schedule, resolve_bandwidth
 
@@ -64,6 +65,7 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
     n_noise: Any
     batch_size: Any
     base: Any
+    match_marginals: bool
     n_reference: int
     n_jobs: int | None
     verbose: int
@@ -397,16 +399,19 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         Returns
         -------
         samples : ndarray of shape (n_samples, n_features)
-            New rows. At least ``n_reference`` are moved together, and the first n returned. With
-            ``X_source`` at ``fit`` they are moved reference rows instead, none twice before all
-            have been drawn.
+            New rows. At least ``n_reference`` are moved together, given the target's marginal
+            distributions (``match_marginals``), and the first n returned. With ``X_source`` at
+            ``fit`` they are moved reference rows instead, as ``transform`` moves them, none twice
+            before all have been drawn.
         """
         check_is_fitted(self)
         n_samples = check_count(n_samples, name="n_samples")
         rng = self._rng() if random_state is None else make_generator(random_state)
         n = n_samples if self._path is not None else max(n_samples, self.n_reference)
-        Y = self._run(self._draw_base(n, rng), rng)[:n_samples]
-        return self._restore(Y, self._target.dtype)
+        Y = self._run(self._draw_base(n, rng), rng)
+        if self.match_marginals and self._path is None:
+            Y = match_marginals(Y, self._target, self._weight)
+        return self._restore(Y[:n_samples], self._target.dtype)
 
     def _draw_base(self, n: int, rng: np.random.Generator) -> NDArray:
         """Centred rows of the base distribution, or of the reference source if there is one."""

@@ -54,6 +54,10 @@ class SDFlowSampler(BaseSampler):
     base : {"gaussian", "uniform"}, array-like or callable, default="gaussian"
         Where samples start: the Gaussian with the target's moments, the uniform distribution on
         its bounding box, rows of an array, or ``base(n, rng)``, an array of n rows.
+    match_marginals : bool, default=True
+        Whether ``sample`` gives every column, rank by rank, the target's quantiles, interpolated:
+        values that rows share, rounding, bounds and tails come back, which no bandwidth resolves.
+        False returns the rows as the flow moved them, as ``transform`` does.
     n_reference : int, default=2000
         Fewest rows that ``sample`` moves together, and most rows of ``X_source`` whose paths are
         kept.
@@ -112,6 +116,7 @@ class SDFlowSampler(BaseSampler):
         n_noise: Any = "auto",
         batch_size: Any = "auto",
         base: Any = "gaussian",
+        match_marginals: bool = True,
         n_reference: int = 2000,
         n_jobs: int | None = None,
         verbose: int = 0,
@@ -126,6 +131,7 @@ class SDFlowSampler(BaseSampler):
         self.n_noise = n_noise
         self.batch_size = batch_size
         self.base = base
+        self.match_marginals = match_marginals
         self.n_reference = n_reference
         self.n_jobs = n_jobs
         self.verbose = verbose

@@ -35,7 +35,7 @@ GRID_DITHER = 0.499
 # One-hot units either way, times (k - 1)^(-1/4); 0.5 would reach the border between two categories.
 # The noise's length grows with the number of coordinates: undiminished it drowns 30 categories
 # (shares off by 0.27), diminished by the square root it leaves them bare (copy ratio 0.3).
-CATEGORY_DITHER = 0.25
+CATEGORY_DITHER = 0.16
 
 GRID_TOLERANCE = 1e-3  # steps by which a value may miss the grid
 GRID_CELLS = 10**6  # a grid finer than this fraction of the range is as good as none
