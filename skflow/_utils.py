@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Mapping, Sized
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ def check_rows(X: ArrayLike, *, name: str, n_features: int | None = None) -> NDA
     return X
 
 
-def check_weights(sample_weight: ArrayLike | None, X: NDArray) -> NDArray | None:
+def check_weights(sample_weight: ArrayLike | None, X: Sized) -> NDArray | None:
     """Return non-negative float64 weights, one a row, not all zero (None stays None)."""
     if sample_weight is None:
         return None
@@ -82,6 +83,52 @@ def symmetric_root(C: NDArray, power: float = 0.5) -> NDArray:
     """Power of a symmetric positive semidefinite matrix."""
     value, vector = np.linalg.eigh(C)
     return (vector * np.maximum(value, 0) ** power) @ vector.T
+
+
+def unwrap_source(X_source: Any) -> tuple[Any, bool]:
+    """Take a source out of its wrapping, and say whether it had one.
+
+    A tuple of one table is a table that cross-validation never slices: its length is one, and a
+    pipeline's ``transform_input`` transforms what is inside. See `skflow.model_selection.whole`.
+
+    Parameters
+    ----------
+    X_source : array-like of shape (n_rows, n_features), tuple of one such or None
+        What was given to ``fit``.
+
+    Returns
+    -------
+    rows : array-like of shape (n_rows, n_features) or None
+        The table.
+    is_whole : bool
+        Whether it was wrapped.
+    """
+    if isinstance(X_source, tuple) and len(X_source) == 1 and np.ndim(X_source[0]) == 2:
+        return X_source[0], True
+    return X_source, False
+
+
+def warn_if_sliced(flow: Any, *, stacklevel: int = 2) -> None:
+    """Warn if the source of a fitted flow is likely to have been sliced by a cross-validation.
+
+    Parameters
+    ----------
+    flow : object
+        A fitted flow, whose ``_source_as_long`` says whether an unwrapped source had exactly as
+        many rows as the target.
+    stacklevel : int, default=2
+        The frame to blame, as in `warnings.warn`; 2 is the caller's caller.
+    """
+    if getattr(flow, "_source_as_long", False):
+        warnings.warn(
+            f"{type(flow).__name__} was fitted to as many rows of X_source as of X. "
+            "Cross-validation takes an X_source as long as X for one value a row of X, and slices "
+            "both alike: every fold sees a part of the source. Give "
+            "X_source=skflow.model_selection.whole(X_source) to fit, which is never sliced (and "
+            "never warned about).",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )
 
 
 def is_auto(value: Any) -> bool:

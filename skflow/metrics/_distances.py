@@ -115,7 +115,13 @@ def energy_distance(
     return max(0.0, 2 * between - within_X - within_Y)
 
 
-def energy_floor(Y: ArrayLike, n_rows: int, *, n_jobs: int | None = None) -> float:
+def energy_floor(
+    Y: ArrayLike,
+    n_rows: int,
+    *,
+    weight_Y: ArrayLike | None = None,
+    n_jobs: int | None = None,
+) -> float:
     r"""Energy distance to expect between Y and n fresh rows of Y's own distribution.
 
     .. math:: E[\text{energy}] = (1/n + 1/m) \, E‖y - y'‖, \quad y ≠ y' \text{ rows of Y}
@@ -129,6 +135,9 @@ def energy_floor(Y: ArrayLike, n_rows: int, *, n_jobs: int | None = None) -> flo
         The table that a distance was measured to; at least two rows.
     n_rows : int
         Number n of rows of the other table.
+    weight_Y : array-like of shape (m,), default=None
+        Non-negative weights of the rows of Y. They count rows: a weight of two is a row that
+        occurs twice, and their sum takes the place of m.
     n_jobs : int, default=None
         Upper bound on the threads; None is all available cores.
 
@@ -137,6 +146,11 @@ def energy_floor(Y: ArrayLike, n_rows: int, *, n_jobs: int | None = None) -> flo
     floor : float
         The expected energy distance, in the units of the data.
 
+    Raises
+    ------
+    ValueError
+        If Y is empty or not finite, or counts one row or fewer.
+
     Examples
     --------
     >>> from skflow.metrics import energy_floor
@@ -144,10 +158,17 @@ def energy_floor(Y: ArrayLike, n_rows: int, *, n_jobs: int | None = None) -> flo
     1.0
     """
     Y = check_rows(Y, name="Y")
-    m, n = len(Y), check_count(n_rows, name="n_rows")
-    if m < 2:
+    n, weight = check_count(n_rows, name="n_rows"), check_weights(weight_Y, Y)
+    m = len(Y) if weight is None else float(weight.sum())
+    if len(Y) < 2:
         raise ValueError("Y has 1 row, but a floor needs at least 2 to know their spread.")
-    return (1 / n + 1 / m) * mean_distance(Y, Y, n_jobs=n_jobs) * m / (m - 1)
+    if m <= 1:
+        raise ValueError(
+            f"the weights of Y sum to {m:.3g}, but here they count its rows, and a floor needs "
+            "more than 1: multiply them by the number of rows that they stand for."
+        )
+    within = mean_distance(Y, Y, weight_X=weight, weight_Y=weight, n_jobs=n_jobs)
+    return (1 / n + 1 / m) * within * m / (m - 1)
 
 
 def characteristic_function_distance(
@@ -405,6 +426,7 @@ def floor(
     n_rows: int,
     *,
     n_draws: int = 20,
+    sample_weight: ArrayLike | None = None,
     random_state: Any = 0,
 ) -> float:
     r"""What a distance shows between n fresh rows and the rest of a table, on average.
@@ -425,6 +447,8 @@ def floor(
         Number n of rows in the table whose distance is to be read.
     n_draws : int, default=20
         Number R of random splits. Single ones vary by half of the floor and more.
+    sample_weight : array-like of shape (n_rows + m,), default=None
+        Weights of the rows of X, whole numbers: how often each row occurs.
     random_state : int, RandomState instance or None, default=0
         Seed of the splits.
 
@@ -436,7 +460,7 @@ def floor(
     Raises
     ------
     ValueError
-        If X is empty or not finite, or has no more than n rows.
+        If X is empty or not finite, or has no more than n rows, or a weight is no whole number.
 
     Examples
     --------
@@ -448,6 +472,14 @@ def floor(
     """
     X = check_rows(X, name="X")
     n, R = check_count(n_rows, name="n_rows"), check_count(n_draws, name="n_draws")
+    weight = check_weights(sample_weight, X)
+    if weight is not None:
+        if (weight != np.round(weight)).any():
+            raise ValueError(
+                "sample_weight must be whole numbers here, because a floor splits rows: how often "
+                "each row occurs. For weights of any kind there is energy_floor."
+            )
+        X = np.repeat(X, weight.astype(np.int64), axis=0)
     if n >= len(X):
         raise ValueError(
             f"n_rows={n} leaves none of the {len(X)} rows of X to measure against: give fewer, or "

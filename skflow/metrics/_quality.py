@@ -9,24 +9,41 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
-from skflow._utils import check_count, check_rows, make_generator
-from skflow.bandwidth import resolve_bandwidth
+from skflow._utils import (
+    check_count,
+    check_rows,
+    check_weights,
+    make_generator,
+    normalize_weights,
+)
+from skflow.bandwidth import resolve_bandwidth, weighted_median
 
 __all__ = ["nearest_neighbor_ratio", "transport_cost_ratio"]
 
 
-def nearest_neighbor_ratio(X: ArrayLike, Y: ArrayLike) -> float:
+def nearest_neighbor_ratio(
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    fresh: ArrayLike | None = None,
+    weight_X: ArrayLike | None = None,
+    weight_Y: ArrayLike | None = None,
+    weight_fresh: ArrayLike | None = None,
+) -> float:
     r"""Copying: how near rows lie to target rows, against how near target rows lie to each other.
 
     .. math:: \frac{\text{median}_i \min_j ‖x_i - y_j‖}
                    {\text{median}_j \min_{k ≠ j} ‖y_j - y_k‖}
 
-    0 means copies; about 1 is what fresh rows of the target's distribution show.
+    0 means copies; about 1 is what fresh rows of the target's distribution show. Where fresh rows
+    are at hand, the denominator is better taken from them: the median distance of a *fresh* row to
+    its nearest target row. It is what is expected of X without memory of Y, whether rows of Y come
+    in pairs, in groups, or on a grid where even fresh rows coincide with them.
 
     Parameters
     ----------
@@ -35,42 +52,73 @@ def nearest_neighbor_ratio(X: ArrayLike, Y: ArrayLike) -> float:
     Y : array-like of shape (n_target_rows, n_features)
         The target rows it was fitted to. Rows that occur twice count as one row of twice the
         weight.
+    fresh : array-like of shape (n_fresh_rows, n_features), default=None
+        Further target rows, held out from the fit.
+    weight_X, weight_Y, weight_fresh : array-like of shape (n_rows,), default=None
+        Non-negative weights of their rows, for the medians; a row without weight is no neighbour.
 
     Returns
     -------
     ratio : float
-        Not negative.
+        Not negative. Where more than half of the fresh rows coincide with target rows it is 1 if
+        more than half of X do so, too, and infinite otherwise.
 
     Raises
     ------
     ValueError
-        If a table is empty or not finite, the widths differ, or all rows of Y are equal.
+        If a table is empty or not finite, the widths differ, or all rows of Y are equal and there
+        are no fresh ones.
 
     References
     ----------
     Weber (2023), arXiv:2304.12906, figure 3, shows the two distributions of distances.
+    Meehan, C., Chaudhuri, K. and Dasgupta, S. (2020). A Non-Parametric Test to Detect Data-Copying
+    in Generative Models. AISTATS. It compares the distances of samples and of held-out rows.
 
     Examples
     --------
     >>> from skflow.metrics import nearest_neighbor_ratio
-    >>> nearest_neighbor_ratio([[0.5], [2.5]], [[0.0], [1.0], [2.0], [3.0]])
+    >>> Y = [[0.0], [1.0], [2.0], [3.0]]
+    >>> nearest_neighbor_ratio([[0.5], [2.5]], Y)
     0.5
+    >>> nearest_neighbor_ratio([[0.5], [2.5]], Y, fresh=[[0.25], [1.75]])
+    2.0
     """
     X = check_rows(X, name="X")
     Y = check_rows(Y, name="Y", n_features=X.shape[1])
-    scale = resolve_bandwidth("nn", Y, name="the target's scale")
+    w_X, w_Y = check_weights(weight_X, X), check_weights(weight_Y, Y)
+    if fresh is None:
+        scale = resolve_bandwidth("nn", Y, sample_weight=w_Y, name="the target's scale")
+    Y = Y if w_Y is None else Y[w_Y > 0]
     center = Y.mean(axis=0, dtype=np.float64)  # distances are most accurate near the origin
-    X, Y = X - center, Y - center
-    to_target = NearestNeighbors(n_neighbors=1).fit(Y).kneighbors(X)[0]
-    return float(np.median(to_target)) / scale
+    neighbors = NearestNeighbors(n_neighbors=1).fit(Y - center)
+    distance = _median_distance(neighbors, X - center, w_X)
+    if fresh is not None:
+        fresh = check_rows(fresh, name="fresh", n_features=X.shape[1])
+        scale = _median_distance(neighbors, fresh - center, check_weights(weight_fresh, fresh))
+    if scale == 0:
+        return 1.0 if distance == 0 else np.inf
+    return distance / scale
+
+
+def _median_distance(neighbors: NearestNeighbors, X: NDArray, weight: NDArray | None) -> float:
+    distance = neighbors.kneighbors(X)[0][:, 0]
+    return weighted_median(distance, normalize_weights(weight, len(X)))
 
 
 def transport_cost_ratio(
-    X: ArrayLike, moved: ArrayLike, *, max_rows: int = 2000, random_state: Any = 0
+    X: ArrayLike,
+    moved: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    max_rows: int = 2000,
+    random_state: Any = 0,
 ) -> float:
     r"""Scrambling: how far rows went, against the shortest way to the same result.
 
-    .. math:: \sqrt{\frac{Σ_i ‖\bar x_i - \bar y_i‖²}{\min_π Σ_i ‖\bar x_i - \bar y_{π(i)}‖²}}
+    .. math:: \sqrt{\frac{Σ_i w_i ‖\bar x_i - \bar y_i‖²}
+                         {\min_π Σ_{ij} π_{ij} ‖\bar x_i - \bar y_j‖²}}, \qquad
+              Σ_j π_{ij} = Σ_j π_{ji} = w_i
 
     Both tables are centred first, because a long common shift would hide any scrambling. 1 is the
     optimal pairing of source and result.
@@ -81,6 +129,10 @@ def transport_cost_ratio(
         Source rows.
     moved : array-like of shape (n_rows, n_features)
         Row i is row i of X, moved.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Non-negative weights of the pairs. Weights in whole-number ratios count rows: a weight of
+        two is a pair that occurs twice. All others are rounded, at random and without bias, to
+        multiples of a ``max_rows``-th of their sum.
     max_rows : int, default=2000
         The assignment is solved on at most this many rows, chosen at random.
     random_state : int, RandomState instance or None, default=0
@@ -108,10 +160,10 @@ def transport_cost_ratio(
     moved = check_rows(moved, name="moved", n_features=X.shape[1]).astype(np.float64)
     if len(X) != len(moved):
         raise ValueError(f"moved has {len(moved)} rows, but X has {len(X)}: row i is to be row i.")
-    max_rows = check_count(max_rows, name="max_rows")
-    if len(X) > max_rows:
-        kept = make_generator(random_state).choice(len(X), max_rows, replace=False)
-        X, moved = X[kept], moved[kept]
+    weight = check_weights(sample_weight, X)
+    weight = np.ones(len(X)) if weight is None else weight
+    kept = _choose(weight, check_count(max_rows, name="max_rows"), make_generator(random_state))
+    X, moved = X[kept], moved[kept]
     cost = cdist(X - X.mean(axis=0), moved - moved.mean(axis=0), "sqeuclidean")
     optimal = cost[linear_sum_assignment(cost)].sum()
     actual = np.trace(cost)
@@ -119,3 +171,20 @@ def transport_cost_ratio(
     if actual <= max(optimal, rounding):  # nothing but a common shift happened
         return 1.0
     return float(np.sqrt(actual / optimal)) if optimal > rounding else np.inf
+
+
+def _choose(weight: NDArray, max_rows: int, rng: np.random.Generator) -> NDArray:
+    """Numbers of at most max_rows rows, each as often as its weight says.
+
+    With rows repeated like that the transport between weighted rows is an assignment.
+    """
+    for unit in (1.0, weight[weight > 0].min()):
+        count = np.round(weight / unit)
+        if np.allclose(count * unit, weight, rtol=1e-9, atol=0) and count.sum() < 2**53:
+            total = np.cumsum(count)
+            n = int(total[-1])
+            place = np.arange(n) if n <= max_rows else rng.choice(n, max_rows, replace=False)
+            return np.searchsorted(total, place, side="right")
+    total = np.cumsum(weight)  # systematic sampling: one place in every max_rows-th of it
+    place = (np.arange(max_rows) + rng.random()) / max_rows * total[-1]
+    return np.minimum(np.searchsorted(total, place, side="right"), np.flatnonzero(weight)[-1])

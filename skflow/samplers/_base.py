@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC
+from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
@@ -34,10 +36,13 @@ from skflow._utils import (
     lookup,
     make_generator,
     progress,
+    unwrap_source,
+    warn_if_sliced,
 )
 from skflow.fields import Recipe, compute_threads, displacement, make_field, replay
 from skflow.metrics import energy_distance
 from skflow.samplers._align import ALIGNMENTS, apply_affine, gaussian_base, uniform_base
+from skflow.samplers._callbacks import CallbackSupportMixin, FitTask, ends_callbacks
 from skflow.samplers._marginals import match_marginals
 from skflow.samplers._path import Path
 from skflow.schedules import make_schedule, resolve_bandwidth
@@ -50,7 +55,7 @@ FEW_ROWS = 10  # a population of fewer rows than this hardly has a shape
 BASES = {"gaussian": gaussian_base, "uniform": uniform_base}
 
 
-class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
+class BaseSampler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
     """Base class of all samplers: parameters in, one loop, rows out."""
 
     # a source belongs to the fit: with metadata routing it is passed on without being asked for
@@ -70,6 +75,7 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
     n_jobs: int | None
     verbose: int
     random_state: Any
+    _path: Path | None
 
     # ----------------------------------------------------------------------------- parameters
     def set_params(self, **params: Any) -> BaseSampler:
@@ -102,6 +108,7 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         return make_schedule(make_field(self.field).recipe().schedule if is_auto(spec) else spec)
 
     # ------------------------------------------------------------------------------------ fit
+    @ends_callbacks
     def fit(
         self,
         X: ArrayLike,
@@ -119,9 +126,12 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         y : None
             Ignored.
         X_source : array-like of shape (n_source_rows, n_features), default=None
-            Source rows. If given, at most ``n_reference`` of them are moved now, and their paths
+            Source rows; in a cross-validation ``skflow.model_selection.whole(X_source)``, which no
+            fold slices. If given, at most ``n_reference`` of them are moved now, and their paths
             are kept (about ``n_steps · (n_reference · (n_features + 3) + n_rows)`` numbers):
-            ``transform`` then moves every row on its own through the frozen flow.
+            ``transform`` then moves every row on its own through the frozen flow. scikit-learn's
+            callbacks (``set_callbacks``, from scikit-learn 1.9) see every step, and may end the
+            flow after it.
         sample_weight : array-like of shape (n_rows,), default=None
             Non-negative weights of the target rows; a row of weight two counts as two rows.
 
@@ -135,10 +145,14 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         ValueError
             If X is empty or not finite, or a parameter is out of its range; the message names it.
         """
+        self._check_parameters()
+        X_source, is_whole = unwrap_source(X_source)
+        n_steps = 0 if X_source is None else self.n_steps
+        task = FitTask(self, X, y, sample_weight, n_steps=n_steps)
         X = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
         weight = check_weights(sample_weight, X)
-        self._check_parameters()
         self._fitted_recipe, self.step_sizes_ = self._recipe(), self._step_sizes()
+        n_rows = len(X)
         X, weight = distinct_rows(X, weight)  # a weighted summary of X is the same target
         # drawn once, so that transform is a function of its rows, in any thread
         self._seed = make_generator(self.random_state).integers(2**32, size=4)
@@ -155,20 +169,51 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
                 length, self._target, sample_weight=weight, name="first_step_norm"
             )
         self._fit_field()
-        self._path = None if X_source is None else self._record(X_source)
+        self._source_as_long = not is_whole and np.shape(X_source)[:1] == (n_rows,)
+        way = {"_path": None} if X_source is None else self._record(X_source, task)
+        for name, value in way.items():
+            setattr(self, name, value)
+        task.end()
         return self
 
-    def _record(self, X_source: ArrayLike) -> Path:
-        """Move the reference rows, and keep what each step did."""
+    def _record(self, X_source: ArrayLike, task: FitTask) -> dict[str, Any]:
+        """Move the reference rows; return their path, and the steps that were taken."""
         rows = check_rows(X_source, name="X_source", n_features=self.n_features_in_)
         rng = self._rng()
         if len(rows) > self.n_reference:
             rows = rows[rng.choice(len(rows), self.n_reference, replace=False)]
         path = Path(start=(rows - self.center_).astype(self._target.dtype))
-        with compute_threads(self.n_jobs):  # once for the whole flow
-            for _ in self._steps(path.start, rng, path):
-                pass
-        return path
+        steps = self._steps(path.start, rng, path)
+        self._last(task.watch(steps, lambda: self._so_far(path)))
+        return self._so_far(path)
+
+    def _so_far(self, path: Path) -> dict[str, Any]:
+        """Attributes of the sampler if its flow ends where the path does now."""
+        k = len(path.steps)
+        return {
+            "sigmas_": self.sigmas_[:k],
+            "noise_levels_": self.noise_levels_[:k],
+            "step_sizes_": self.step_sizes_[:k],
+            "_path": replace(path, steps=path.steps[:k]),  # a list that grows no more
+        }
+
+    @property
+    def target_(self) -> NDArray:
+        """Distinct rows of the target, in lexicographic order, up to rounding."""
+        check_is_fitted(self)
+        return self._restore(self._target, self._target.dtype)
+
+    @property
+    def target_weight_(self) -> NDArray:
+        """Their weights, summing to one."""
+        check_is_fitted(self)
+        return self._weight.copy()
+
+    @property
+    def source_(self) -> NDArray | None:
+        """The reference rows of ``X_source``, up to rounding; None if none was given."""
+        check_is_fitted(self)
+        return None if self._path is None else self._restore(self._path.start, self._target.dtype)
 
     def _fit_field(self) -> None:
         self.field_ = clone(make_field(self.field))
@@ -282,15 +327,15 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         return self._steps(Y, rng) if self._path is None else self._replay(Y, self._path)
 
     def _run(self, Y: NDArray, rng: np.random.Generator) -> NDArray:
-        """Move centred rows to the end, with a progress bar if asked for."""
-        with compute_threads(self.n_jobs):
-            label = type(self).__name__
-            steps = self._flow(Y, rng)
-            for moved in progress(
-                steps, total=len(self.sigmas_), verbose=self.verbose, label=label
-            ):
-                Y = moved
-        return Y
+        """Move centred rows to the end."""
+        return self._last(self._flow(Y, rng))
+
+    def _last(self, steps: Iterator[NDArray]) -> NDArray:
+        """Take all steps, with a progress bar if asked for, and return what the last one gives."""
+        total, label = len(self.sigmas_), type(self).__name__
+        with compute_threads(self.n_jobs):  # once for the whole flow
+            shown = progress(steps, total=total, verbose=self.verbose, label=label)
+            return deque(shown, maxlen=1).pop()
 
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng(self._seed)
@@ -430,8 +475,11 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         return (rows - self.center_).astype(self._target.dtype)
 
     # ----------------------------------------------------------------------------------- score
-    def score(self, X: ArrayLike, y: None = None) -> float:
+    def score(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> float:
         """Minus the energy distance between target rows and moved ones: higher is better.
+
+        It is small for a flow that copies its target, too: `skflow.model_selection` has scores
+        that a grid search may trust.
 
         Parameters
         ----------
@@ -439,17 +487,25 @@ class BaseSampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
             Target rows, best held out from ``fit``.
         y : None
             Ignored.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Non-negative weights of the rows of X; a row of weight two counts as two rows.
 
         Returns
         -------
         score : float
             Minus the energy distance between X and the moved reference source, or samples if no
             X_source was given to ``fit``; at most 0.
+
+        Warns
+        -----
+        UserWarning
+            If ``X_source`` at ``fit`` was as long as X: a cross-validation may have sliced it.
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        warn_if_sliced(self)
         n = self.n_reference if self._path is None else len(self._path.start)
-        return -energy_distance(X, self.sample(n), n_jobs=self.n_jobs)
+        return -energy_distance(X, self.sample(n), weight_X=sample_weight, n_jobs=self.n_jobs)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

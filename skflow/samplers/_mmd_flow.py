@@ -91,6 +91,12 @@ class MMDFlowSampler(BaseSampler):
         The fitted field; its rows are the target less ``center_``.
     center_ : ndarray of shape (n_features,)
         Mean of the target rows.
+    target_ : ndarray of shape (n_distinct_rows, n_features)
+        The distinct target rows of positive weight, in the units of the data, up to rounding.
+    target_weight_ : ndarray of shape (n_distinct_rows,)
+        Their weights, summing to one.
+    source_ : ndarray of shape (n_reference_rows, n_features) or None
+        The rows of ``X_source`` whose paths are kept, up to rounding; None if none was given.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)

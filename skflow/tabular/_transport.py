@@ -11,11 +11,11 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from skflow._utils import check_count, make_generator
+from skflow._utils import check_count, check_weights, distinct_rows, make_generator
 from skflow.samplers import SDFlowSampler
 from skflow.tabular._codecs import import_pandas
 from skflow.tabular._encoder import TableEncoder, check_complete, check_frame, quoted
@@ -70,6 +70,10 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         The columns as the flow of every group sees them; without ``by`` the only group is ``()``.
     flows_ : dict of tuple to estimator
         The flow of every group, fitted to its encoded rows.
+    target_ : ndarray of shape (n_distinct_rows, n_coordinates)
+        The distinct target rows of all groups, as ``encode`` returns them.
+    target_weight_ : ndarray of shape (n_distinct_rows,)
+        Their weights, summing to one.
     n_features_in_ : int
         Number of the target's columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -171,6 +175,7 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         self.n_features_in_ = X.shape[1]
         self._seed = make_generator(self.random_state).integers(2**32, size=4)
         self.encoder_ = TableEncoder(X, self.columns_, other=True)
+        self.target_, self.target_weight_ = distinct_rows(self.encoder_.encode(X, name="target"))
         self.encoders_, self.flows_ = {}, {}
         rows = _groups(X, self.by_)
         for group, positions in rows.items():
@@ -322,7 +327,9 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         labels = self._labels.iloc[drawn].reset_index(drop=True)
         return pandas.concat([labels, moved], axis=1)[self._names_out()]
 
-    def score(self, X: pandas.DataFrame, y: None = None) -> float:
+    def score(
+        self, X: pandas.DataFrame, y: None = None, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Score of the flow on encoded target rows: higher is better.
 
         Parameters
@@ -331,18 +338,26 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
             Target rows, best held out from ``fit``.
         y : None
             Ignored.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Non-negative weights of the rows of X, for a flow whose ``score`` takes them.
 
         Returns
         -------
         score : float
             For the samplers minus the energy distance, without unit, between X and samples; with
-            ``by`` the mean over the groups of X, each row counting alike.
+            ``by`` the mean over the groups of X, each row counting alike or as its weight says.
         """
         rows = self._check_source(X)
+        weight = check_weights(sample_weight, X)
+        share = np.ones(len(X)) if weight is None else weight
         score = 0.0
         for group, positions in rows.items():
-            Z = self.encoders_[group].encode(X.iloc[positions], self._rng(1))
-            score += self.flows_[group].score(Z) * len(positions) / len(X)
+            positions = positions[share[positions] > 0]  # a row without weight is absent
+            if len(positions):
+                Z = self.encoders_[group].encode(X.iloc[positions], self._rng(1))
+                given = {} if weight is None else {"sample_weight": weight[positions]}
+                part = share[positions].sum() / share.sum()
+                score += self.flows_[group].score(Z, **given) * part
         return score
 
     # ---------------------------------------------------------------------------------- names

@@ -222,3 +222,27 @@ def test_floor_by_splits_agrees_with_the_energy_floor():
     assert by_splits == pytest.approx(expected, rel=0.15)  # measured at most 0.04
     with pytest.raises(ValueError, match="n_rows=400 leaves none of the 400 rows"):
         floor(energy_distance, X, 400)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_weights_of_floors_are_repetitions(seed):
+    rng = np.random.default_rng(seed)
+    X, w = rng.normal(size=(60, 3)), rng.integers(0, 4, 60)
+    repeated = np.repeat(X, w, axis=0)
+    expected = energy_floor(repeated, 25)
+    assert energy_floor(X, 25, weight_Y=w) == pytest.approx(expected, rel=1e-9)
+    assert energy_floor(X, 25, weight_Y=np.ones(60)) == pytest.approx(
+        energy_floor(X, 25), rel=1e-12
+    )
+    expected = floor(energy_distance, repeated, 25, random_state=seed)  # the very same splits
+    assert floor(energy_distance, X, 25, sample_weight=w, random_state=seed) == expected
+
+
+def test_weights_of_floors_count_rows():
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    with pytest.raises(ValueError, match="the weights of Y sum to 1, but here they count its rows"):
+        energy_floor(X, 5, weight_Y=np.full(30, 1 / 30))
+    with pytest.raises(ValueError, match="sample_weight must be whole numbers here"):
+        floor(energy_distance, X, 5, sample_weight=np.full(30, 0.5))
+    with pytest.raises(ValueError, match="n_rows=5 leaves none of the 3 rows"):
+        floor(energy_distance, X, 5, sample_weight=np.r_[1, 2, np.zeros(28)])
