@@ -208,14 +208,14 @@ def test_all_rows_equal():
 
 def test_scrambling_sees_scrambled_rows(flow, tables):
     held_out = tables[1]
-    assert get_scorer("scrambling")(flow, held_out) > -0.02  # measured -0.0005
+    assert get_scorer("scrambling")(flow, held_out) > -0.02  # measured 0
 
     class Scrambled(SDFlowSampler):
         def transform(self, X):
             return np.random.default_rng(0).permutation(super().transform(X))
 
     scrambled = Scrambled(**flow.get_params()).fit(tables[0], X_source=tables[2])
-    assert get_scorer("scrambling")(scrambled, held_out) < -0.5  # measured -1.3
+    assert get_scorer("scrambling")(scrambled, held_out) < -0.5  # measured -0.97
 
 
 def test_a_distance_of_ones_own():
@@ -600,7 +600,7 @@ def test_round_trips_in_pipelines_and_searches():
     search = GridSearchCV(
         pipeline, {"sdflowsampler__align": [None, "affine"]}, scoring=scoring, cv=2
     ).fit(target)
-    assert search.best_score_ > 0.98  # measured 0.998
+    assert search.best_score_ > 0.98  # measured 1 over six seeds
     again = GridSearchCV(
         pipeline, {"sdflowsampler__align": [None, "affine"]}, scoring=clone(scoring), cv=2, n_jobs=2
     ).fit(target)
