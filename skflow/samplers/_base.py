@@ -50,6 +50,9 @@ from skflow.schedules import make_schedule, resolve_bandwidth
 __all__ = ["BaseSampler"]
 
 BATCH_ROWS = 10_000  # "auto" uses all rows up to here, and random batches of this size beyond
+# "auto" for n_reference: most reference rows of a source; and, for samples, twice the target's rows
+# between these bounds, since more particles see no more of a small table.
+REFERENCE_ROWS = 500, 2000
 FEW_ROWS = 10  # a population of fewer rows than this hardly has a shape
 
 BASES = {"gaussian": gaussian_base, "uniform": uniform_base}
@@ -71,7 +74,7 @@ class BaseSampler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
     batch_size: Any
     base: Any
     match_marginals: bool
-    n_reference: int
+    n_reference: Any
     n_jobs: int | None
     verbose: int
     random_state: Any
@@ -180,8 +183,9 @@ class BaseSampler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
         """Move the reference rows; return their path, and the steps that were taken."""
         rows = check_rows(X_source, name="X_source", n_features=self.n_features_in_)
         rng = self._rng()
-        if len(rows) > self.n_reference:
-            rows = rows[rng.choice(len(rows), self.n_reference, replace=False)]
+        most = REFERENCE_ROWS[1] if is_auto(self.n_reference) else self.n_reference
+        if len(rows) > most:
+            rows = rows[rng.choice(len(rows), most, replace=False)]
         path = Path(start=(rows - self.center_).astype(self._target.dtype))
         steps = self._steps(path.start, rng, path)
         self._last(task.watch(steps, lambda: self._so_far(path)))
@@ -221,7 +225,8 @@ class BaseSampler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
 
     def _check_parameters(self) -> None:
         check_count(self.n_steps, name="n_steps")
-        check_count(self.n_reference, name="n_reference")
+        if not is_auto(self.n_reference):
+            check_count(self.n_reference, name="n_reference")
         recipe = self._recipe()
         if self.first_step_norm is not None:
             if not isinstance(self.first_step_norm, str):
@@ -452,11 +457,17 @@ class BaseSampler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
         check_is_fitted(self)
         n_samples = check_count(n_samples, name="n_samples")
         rng = self._rng() if random_state is None else make_generator(random_state)
-        n = n_samples if self._path is not None else max(n_samples, self.n_reference)
+        n = n_samples if self._path is not None else max(n_samples, self._population())
         Y = self._run(self._draw_base(n, rng), rng)
         if self.match_marginals and self._path is None:
             Y = match_marginals(Y, self._target, self._weight)
         return self._restore(Y[:n_samples], self._target.dtype)
+
+    def _population(self) -> int:
+        """Fewest rows that are moved together to make samples."""
+        if is_auto(self.n_reference):
+            return int(np.clip(2 * len(self._target), *REFERENCE_ROWS))
+        return self.n_reference
 
     def _draw_base(self, n: int, rng: np.random.Generator) -> NDArray:
         """Centred rows of the base distribution, or of the reference source if there is one."""
@@ -504,7 +515,7 @@ class BaseSampler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         warn_if_sliced(self)
-        n = self.n_reference if self._path is None else len(self._path.start)
+        n = self._population() if self._path is None else len(self._path.start)
         return -energy_distance(X, self.sample(n), weight_X=sample_weight, n_jobs=self.n_jobs)
 
     def __sklearn_tags__(self) -> Any:

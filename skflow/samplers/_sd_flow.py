@@ -58,9 +58,10 @@ class SDFlowSampler(BaseSampler):
         Whether ``sample`` gives every column, rank by rank, the target's quantiles, interpolated:
         values that rows share, rounding, bounds and tails come back, which no bandwidth resolves.
         False returns the rows as the flow moved them, as ``transform`` does.
-    n_reference : int, default=2000
+    n_reference : int or "auto", default="auto"
         Fewest rows that ``sample`` moves together, and most rows of ``X_source`` whose paths are
-        kept.
+        kept. "auto" is 2000 for a source, and twice the target's rows, between 500 and 2000, for
+        samples.
     n_jobs : int, default=None
         Upper bound on the threads; None is all available cores. The result does not depend on it.
     verbose : int, default=0
@@ -123,7 +124,7 @@ class SDFlowSampler(BaseSampler):
         batch_size: Any = "auto",
         base: Any = "gaussian",
         match_marginals: bool = True,
-        n_reference: int = 2000,
+        n_reference: Any = "auto",
         n_jobs: int | None = None,
         verbose: int = 0,
         random_state: Any = None,

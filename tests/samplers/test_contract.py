@@ -398,7 +398,7 @@ def test_bad_rows(sampler, target, source):
         sampler.sample(0)
     with pytest.raises(ValueError, match="base has 2 features, but 3 are expected"):
         sampler.set_params(base=source[:, :2]).fit(target).sample(3)
-    with pytest.raises(ValueError, match="returned 1 rows, but n=2000 were asked"):
+    with pytest.raises(ValueError, match="returned 1 rows, but n=500 were asked"):
         sampler.set_params(base=lambda n, rng: source[:1]).fit(target).sample(3)
 
 
