@@ -94,8 +94,9 @@ BAD = {f"{name}, 1 % bad": spoil(GOOD[name]) for name in ("question mark", "12 c
 BAD["cancer, 1 % bad"] = spoil(GOOD["cancer"])
 BAD["Cauchy, 3-d"] = draw(make_cauchy)
 
-SETTINGS = {  # the defaults of both weights, and one-sided weights without their alignment
+SETTINGS = {  # the defaults of both weights, and the same without their alignment
     "two-sided": ("sinkhorn", GeometricSchedule, "auto"),
+    "two-sided, not aligned": ("sinkhorn", GeometricSchedule, None),
     "one-sided": ("row", CosineSchedule, "auto"),
     "one-sided, not aligned": ("row", CosineSchedule, None),
 }
@@ -152,7 +153,7 @@ for title, data in {"bad": BAD, "good": GOOD}.items():
                 )
                 drawn[name, setting, rule] = fit
 
-figure, axes = plt.subplots(1, 3, figsize=(11, 4.2), sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, 4, figsize=(13, 4.2), sharey=True, layout="constrained")
 names = [*BAD, *GOOD]
 for axis, setting in zip(axes, SETTINGS, strict=True):
     for rule, marker, color in zip(RULES, "osD", ("#c8324a", "#2f5f9e", "#5aa6a0"), strict=True):

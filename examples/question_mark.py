@@ -33,7 +33,8 @@ path = [source, *flow.staged_transform(source)]
 figure, axes = plt.subplots(
     1, len(STAGES), figsize=(12, 3.6), width_ratios=[2.2, 1, 1, 1, 1, 1], layout="constrained"
 )
-low, high = target[:, [0, 2]].min(axis=0) - 0.8, target[:, [0, 2]].max(axis=0) + 0.8
+shown = np.concatenate([target, *path[1:]])[:, [0, 2]]
+low, high = shown.min(axis=0) - 0.2, shown.max(axis=0) + 0.2
 for axis, step in zip(axes, STAGES, strict=True):
     axis.scatter(*target[:, [0, 2]].T, s=5, color="#b9c0cc", linewidths=0, label="target")
     axis.scatter(*path[step][:, [0, 2]].T, s=5, color="#c8324a", linewidths=0, label="moved rows")
