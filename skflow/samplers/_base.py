@@ -173,9 +173,9 @@ class BaseSampler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
             )
         self._fit_field()
         self._source_as_long = not is_whole and np.shape(X_source)[:1] == (n_rows,)
-        way = {"_path": None} if X_source is None else self._record(X_source, task)
-        for name, value in way.items():
-            setattr(self, name, value)
+        self._path = None
+        if X_source is not None:
+            self.__dict__.update(self._record(X_source, task))
         task.end()
         return self
 
