@@ -263,7 +263,8 @@ def test_a_pipeline_propagates(flow, tables):
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_grid_search_reports_every_fit(flow, tables, n_jobs):
     target, source, _ = tables
-    monitor = ScoringMonitor(scoring=own_score)
+    # A score that the worker processes can import, which they cannot from this file.
+    monitor = ScoringMonitor(scoring={"own": skflow.SDFlowSampler.score})
     search = GridSearchCV(flow.set_callbacks(monitor), {"n_steps": [2, 5]}, cv=2, n_jobs=n_jobs)
     search.fit(target, X_source=source)  # of another length than X, so that it is not split
     log = monitor.get_logs().data
