@@ -35,8 +35,9 @@ GRID_DITHER = 0.499
 # One-hot units either way, times (k - 1)^(-1/4); 0.5 would reach the border between two categories.
 # The noise's length grows with the number of coordinates: undiminished it drowned 30 categories
 # (shares off by 0.27), diminished by the square root it left them bare (copy ratio 0.3), both at
-# 0.25. The noise sets the nearest-neighbour distance, and so the last bandwidth, which has to resolve
-# two corners: at 0.25 and today's bandwidth shares were off by 0.15 to 0.18, at 0.16 by 0.06.
+# 0.25. The noise sets the nearest-neighbour distance, and so the last bandwidth, which has to
+# resolve two corners: at 0.25 and today's bandwidth shares were off by 0.15 to 0.18, at 0.16 by
+# 0.06.
 CATEGORY_DITHER = 0.16
 
 GRID_TOLERANCE = 1e-3  # steps by which a value may miss the grid
