@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping, Sized
 from numbers import Integral, Real
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,10 +16,31 @@ T = TypeVar("T")
 
 def check_rows(X: ArrayLike, *, name: str, n_features: int | None = None) -> NDArray:
     """Return X as a finite, non-empty 2-d array of float32 (if it is) or float64."""
-    X = check_array(X, dtype=[np.float64, np.float32], order="C", input_name=name)
-    if n_features is not None and X.shape[1] != n_features:
-        raise ValueError(f"{name} has {X.shape[1]} features, but {n_features} are expected.")
-    return X
+    rows = X
+    if not _is_checked(rows):  # small kernel sums take no longer than scikit-learn's check
+        rows = check_array(X, dtype=[np.float64, np.float32], order="C", input_name=name)
+    if n_features is not None and rows.shape[1] != n_features:
+        raise ValueError(f"{name} has {rows.shape[1]} features, but {n_features} are expected.")
+    return rows
+
+
+def _is_checked(X: Any) -> TypeGuard[NDArray]:
+    """Whether X is an array that `check_array` would return as it is."""
+    return (
+        type(X) is np.ndarray
+        and X.dtype in (np.float64, np.float32)
+        and X.ndim == 2
+        and X.size > 0
+        and X.flags.c_contiguous
+        and bool(np.isfinite(X).all())
+    )
+
+
+def check_tolerance(tol: Any) -> float:
+    """Return the share of a kernel sum that may be left out, as a float in [0, 1)."""
+    if not isinstance(tol, Real) or not 0 <= float(tol) < 1:
+        raise ValueError(f"tol must be a number in [0, 1), 0 leaves nothing out; got {tol!r}.")
+    return float(tol)
 
 
 def check_weights(sample_weight: ArrayLike | None, X: Sized) -> NDArray | None:

@@ -9,7 +9,6 @@ import sklearn
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from skflow.kernels import (
-    TILE_ROWS,
     KernelSum,
     compute_threads,
     kernel_gradient,
@@ -17,6 +16,8 @@ from skflow.kernels import (
     log_kernel_density,
     mean_distance,
 )
+from skflow.kernels._near import is_near
+from skflow.kernels._tiles import TILE_ROWS
 
 
 def loop(Z, X, sigma, weight=None):
@@ -342,3 +343,83 @@ def test_bad_input(function, arguments, message):
 def test_bad_weights(weight, message):
     with pytest.raises(ValueError, match=message):
         kernel_mean(GOOD, GOOD, 1.0, sample_weight=weight)
+
+
+# ------------------------------------------------------------------------------- with a tolerance
+def clustered_case(seed, dtype, weighted):
+    """Rows and other queries in a few clumps far apart, some queries off all of them."""
+    rng = np.random.default_rng(seed)
+    d = 2 + seed
+    centers = 30 * rng.standard_normal((9, d))
+    X = centers[rng.integers(9, size=6000)] + rng.standard_normal((6000, d))
+    Z = centers[rng.integers(9, size=4500)] + 1.5 * rng.standard_normal((4500, d))
+    Z[::300] *= 3
+    weight = rng.uniform(0, 1, len(X)) ** 4 if weighted else None
+    return Z.astype(dtype), X.astype(dtype), weight
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("tol", [1e-2, 1e-4, 1e-8])
+def test_truncated_sums_keep_to_their_bound(seed, dtype, tol):
+    Z, X, weight = clustered_case(seed, dtype, weighted=seed > 0)
+    diameter = 2 * KernelSum(X).radius
+    exact = KernelSum(X.astype(float), weight)
+    truncated = KernelSum(X, weight)
+    for sigma in (0.05, 0.5, 2.0):
+        assert is_near(truncated, KernelSum(Z), sigma, tol)  # otherwise nothing is tested here
+        mean, log_sum = truncated.sums(Z, sigma, tol=tol)
+        expected, expected_log = exact.sums(Z.astype(float), sigma)
+        # of the exponents, as everywhere: eps (1 + R²/σ²)
+        rounding = 4 * np.finfo(dtype).eps * (1 + (diameter / 2 / sigma) ** 2)
+        short = -np.expm1(log_sum - expected_log)
+        assert short.max() <= tol + rounding
+        assert short.min() >= -rounding  # nothing is counted twice
+        assert np.abs(mean - expected).max() <= (tol + rounding) * diameter
+
+
+def test_something_is_left_out_and_no_more_than_allowed():
+    rng = np.random.default_rng(0)
+    rows, Z = KernelSum(rng.uniform(size=(20_000, 2))), rng.uniform(size=(5000, 2))
+    exact = rows.sums(Z, 0.01)[1]
+    tols = 1e-1, 1e-3, 1e-5
+    short = [-np.expm1(rows.sums(Z, 0.01, tol=tol)[1] - exact) for tol in tols]
+    for tol, s in zip(tols, short, strict=True):
+        assert 1e-3 * tol < s.max() <= tol
+        assert s.min() > -1e-12
+
+
+def test_truncated_sums_with_log_weights_and_the_same_rows_as_queries():
+    _, X, _ = clustered_case(1, np.float64, weighted=False)
+    g = np.random.default_rng(0).normal(0, 20, len(X))  # potentials differ by hundreds
+    rows = KernelSum(X)
+    for sigma in (0.3, 1.0):
+        assert is_near(rows, rows, sigma, 1e-6)
+        mean, log_sum = rows.sums(rows, sigma, log_weight=g, tol=1e-6)
+        expected, expected_log = rows.sums(X, sigma, log_weight=g)
+        np.testing.assert_allclose(log_sum, expected_log, rtol=0, atol=2e-6)
+        assert np.abs(mean - expected).max() <= 2e-6 * 2 * rows.radius
+
+
+def test_wide_bandwidths_and_short_tables_are_summed_in_full():
+    Z, X, _ = clustered_case(0, np.float64, weighted=False)
+    assert not is_near(KernelSum(X), KernelSum(Z), 20.0, 1e-6)
+    assert not is_near(KernelSum(X[:1000]), KernelSum(Z), 0.5, 1e-6)
+    difference = kernel_mean(Z, X, 20.0, tol=1e-6) - kernel_mean(Z, X, 20.0)
+    assert np.abs(difference).max() < 1e-13 * KernelSum(X).radius
+
+
+def test_leaves_hold_every_row_once_and_their_boxes_hold_them():
+    X = np.random.default_rng(0).standard_normal((5003, 3))
+    leaves = KernelSum(X).leaves
+    np.testing.assert_array_equal(np.sort(KernelSum(X).leaf_order), np.arange(len(X)))
+    x = KernelSum(X).inside(X)[leaves.numbers]
+    assert (x >= leaves.low[:, None]).all()
+    assert (x <= leaves.high[:, None]).all()
+    assert leaves.is_row.sum(axis=1).min() >= leaves.is_row.shape[1] - 1
+
+
+@pytest.mark.parametrize("tol", [-1e-3, 1.0, np.nan, "small"])
+def test_bad_tolerance(tol):
+    with pytest.raises(ValueError, match=r"tol must be a number in \[0, 1\)"):
+        kernel_mean([[0.0]], [[1.0]], 1.0, tol=tol)

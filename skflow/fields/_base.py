@@ -59,11 +59,15 @@ class Run(ABC):
     Attributes
     ----------
     batch_size : int or None
-        Rows of either population that means are to be estimated from, set by the mover; None is
-        all.
+        Rows of either population that means are to be estimated from, set by the mover before a
+        step; None is all.
+    by_row : bool
+        Whether a row's bits must not depend on the other queries, set by the mover where a frozen
+        velocity has to repeat this one.
     """
 
     batch_size: int | None = None
+    by_row: bool = False
 
     @abstractmethod
     def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow._utils import lookup, normalize_weights
+from skflow._utils import check_tolerance, lookup, normalize_weights
 from skflow.fields._base import Field, Frozen, Recipe, Run
 from skflow.kernels import KernelSum
 
@@ -60,6 +60,22 @@ class KernelField(Field):
         return self
 
 
+@dataclass(frozen=True)
+class Queries:
+    """Where a field is evaluated, and which of these rows stand for all in a sum over them."""
+
+    every: KernelSum
+    drawn: KernelSum
+    numbers: Any
+
+    @classmethod
+    def of(cls, Z: NDArray, numbers: NDArray | None) -> Queries:
+        every = KernelSum(Z)
+        if numbers is None:
+            return cls(every, every, slice(None))
+        return cls(every, KernelSum(Z[numbers]), numbers)
+
+
 class KernelRun(Run):
     """Prepares both populations, or a batch of each, for the formula of a field.
 
@@ -69,17 +85,26 @@ class KernelRun(Run):
         The target rows.
     rng : numpy.random.Generator
         Draws the batches.
+    tol : float
+        Share of a kernel sum that may be left out.
     """
 
-    def __init__(self, target: KernelSum, rng: np.random.Generator) -> None:
-        self.target, self.rng = target, rng
+    def __init__(self, target: KernelSum, rng: np.random.Generator, tol: float) -> None:
+        self.target, self.rng, self.tol = target, rng, tol
+        self._order: NDArray | None = None
 
     def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
         """Velocity at the queries Z of the population Y; see `Run.velocity`."""
-        queries = KernelSum(Z)
-        source = queries if Z is Y else KernelSum(Y)
-        p, q = (self._batch(rows) for rows in (self.target, source))
-        v, self._frozen = self._evaluate(queries, p, q, sigma)
+        size, p, numbers = self.batch_size, self.target, None
+        if size is not None and size < p.n_rows:
+            p = KernelSum(p.rows[self._draw(size, p.leaf_order, p.weight)])
+        if size is not None and size < len(Y):
+            if self._order is None:  # rows keep to their neighbours on the way
+                self._order = KernelSum(Y).leaf_order
+            numbers = self._draw(size, self._order)
+        queries = Queries.of(Z, numbers)
+        q = queries.drawn if Z is Y else KernelSum(Y if numbers is None else Y[numbers])
+        v, self._frozen = self._evaluate(queries, p, q, sigma, 0.0 if self.by_row else self.tol)
         return v
 
     def frozen(self) -> Frozen:
@@ -88,18 +113,19 @@ class KernelRun(Run):
 
     @abstractmethod
     def _evaluate(
-        self, queries: KernelSum, p: KernelSum, q: KernelSum, sigma: float
+        self, queries: Queries, p: KernelSum, q: KernelSum, sigma: float, tol: float
     ) -> tuple[NDArray, Frozen]:
         """Velocity at the queries, given the rows that stand for p and q; and frozen."""
 
-    def _batch(self, rows: KernelSum) -> KernelSum:
-        """Draw rows in proportion to their weights, one from each of equal shares of the total."""
-        if self.batch_size is None or self.batch_size >= rows.n_rows:
-            return rows
-        share = np.cumsum(np.exp(rows.log_weight))
-        level = (np.arange(self.batch_size) + self.rng.random(self.batch_size)) / self.batch_size
-        kept = np.searchsorted(share, level * share[-1], side="right")
-        return KernelSum(rows.rows[np.minimum(kept, rows.n_rows - 1)])
+    def _draw(self, size: int, order: NDArray, weight: NDArray | None = None) -> NDArray:
+        """Draw a batch in proportion to the weights, a row from each of equal shares of the total.
+
+        The rows of a share are neighbours in the order, so a batch looks like the whole.
+        """
+        share = np.cumsum(np.ones(len(order)) if weight is None else weight[order])
+        level = (np.arange(size) + self.rng.random(size)) / size
+        place = np.searchsorted(share, level * share[-1], side="right")
+        return order[np.minimum(place, len(order) - 1)]
 
 
 def constant_steps(n_steps: int) -> NDArray:
@@ -127,6 +153,9 @@ class KernelScoreDifference(KernelField):
         "row": the kernel means as the paper defines them; every query's weights sum to one.
         "sinkhorn": weights that are even over the columns as well, which keeps clusters in
         proportion without injected noise, at twice the kernel sums.
+    tol : float, default=1e-6
+        Rows so far away that they add less than this share to a kernel sum may be left out of it,
+        which is done where it saves time; 0 sums all.
 
     References
     ----------
@@ -143,16 +172,18 @@ class KernelScoreDifference(KernelField):
            [-4.45]])
     """
 
-    def __init__(self, normalization: str = "sinkhorn") -> None:
+    def __init__(self, normalization: str = "sinkhorn", tol: float = 1e-6) -> None:
         self.normalization = normalization
+        self.tol = tol
 
     def start(self, rng: np.random.Generator) -> Run:
         """Begin a flow; ``rng`` draws its batches."""
         term = _TwoSidedMean if self.normalization == "sinkhorn" else _Mean
-        return _ScoreDifferenceRun(self.target_, rng, term(), term())
+        return _ScoreDifferenceRun(self.target_, rng, self.tol, term(), term())
 
     def recipe(self) -> Recipe:
         """Return what "auto" means for movers driven by this field."""
+        check_tolerance(self.tol)
         return lookup(RECIPES, self.normalization, name="normalization")
 
 
@@ -165,9 +196,11 @@ class _WeightedMean:
     g: NDArray | None = None
     f: NDArray | None = None
 
-    def __call__(self, Z: NDArray, like: Any) -> tuple[NDArray, NDArray]:
+    def __call__(
+        self, Z: NDArray | KernelSum, like: Any, tol: float = 0.0
+    ) -> tuple[NDArray, NDArray]:
         scale = None if self.f is None else self.f[like]
-        return self.rows.sums(Z, self.sigma, log_weight=self.g, log_scale=scale)
+        return self.rows.sums(Z, self.sigma, log_weight=self.g, log_scale=scale, tol=tol)
 
 
 @dataclass(frozen=True)
@@ -180,15 +213,22 @@ class _FrozenDifference:
 
 
 class _ScoreDifferenceRun(KernelRun):
-    def __init__(self, target: KernelSum, rng: np.random.Generator, D_p: _Mean, D_q: _Mean) -> None:
-        super().__init__(target, rng)
+    def __init__(
+        self,
+        target: KernelSum,
+        rng: np.random.Generator,
+        tol: float,
+        D_p: _Mean,
+        D_q: _Mean,
+    ) -> None:
+        super().__init__(target, rng, tol)
         self.D_p, self.D_q = D_p, D_q
 
     def _evaluate(
-        self, queries: KernelSum, p: KernelSum, q: KernelSum, sigma: float
+        self, queries: Queries, p: KernelSum, q: KernelSum, sigma: float, tol: float
     ) -> tuple[NDArray, Frozen]:
-        D_p, frozen_p = self.D_p(queries, p, sigma)
-        D_q, frozen_q = self.D_q(queries, q, sigma)
+        D_p, frozen_p = self.D_p(queries, p, sigma, tol)
+        D_q, frozen_q = self.D_q(queries, q, sigma, tol)
         return D_p - D_q, _FrozenDifference(frozen_p, frozen_q)
 
 
@@ -196,10 +236,10 @@ class _Mean:
     """One-sided kernel mean."""
 
     def __call__(
-        self, queries: KernelSum, rows: KernelSum, sigma: float
+        self, queries: Queries, rows: KernelSum, sigma: float, tol: float
     ) -> tuple[NDArray, _WeightedMean]:
         mean = _WeightedMean(rows, sigma)
-        return mean(queries.rows, slice(None))[0], mean
+        return mean(queries.every, slice(None), tol)[0], mean
 
 
 class _TwoSidedMean(_Mean):
@@ -210,11 +250,14 @@ class _TwoSidedMean(_Mean):
         self.sigma = 1.0
 
     def __call__(
-        self, queries: KernelSum, rows: KernelSum, sigma: float
+        self, queries: Queries, rows: KernelSum, sigma: float, tol: float
     ) -> tuple[NDArray, _WeightedMean]:
-        f = np.zeros(queries.n_rows) if self.f is None else self.f * (self.sigma / sigma) ** 2
-        g = -queries.sums(rows.rows, sigma, log_weight=f, moment=False)[1]
+        scale = (self.sigma / sigma) ** 2
+        f = np.zeros(queries.every.n_rows) if self.f is None else self.f * scale
+        g = -queries.drawn.sums(rows, sigma, log_weight=f[queries.numbers], moment=False, tol=tol)[
+            1
+        ]
         mean = _WeightedMean(rows, sigma, g, f)
-        D, log_sum = mean(queries.rows, slice(None))
+        D, log_sum = mean(queries.every, slice(None), tol)
         self.f, self.sigma = -log_sum, sigma
         return D, mean

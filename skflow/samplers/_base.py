@@ -49,7 +49,9 @@ from skflow.schedules import make_schedule, resolve_bandwidth
 
 __all__ = ["BaseSampler"]
 
-BATCH_ROWS = 10_000  # "auto" uses all rows up to here, and random batches of this size beyond
+# "auto" batches: of tables no longer than the first all rows are taken; of others as many as the
+# second says at the first bandwidth and the third (or all rows, if there are fewer) at the last.
+ALL_ROWS, FIRST_ROWS, LAST_ROWS = 2000, 300, 5000
 # "auto" for n_reference: most reference rows of a source; and, for samples, twice the target's rows
 # between these bounds, since more particles see no more of a small table.
 REFERENCE_ROWS = 500, 2000
@@ -162,7 +164,7 @@ class BaseSampler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
         self.center_ = weight @ X.astype(np.float64)
         self._target, self._weight = (X - self.center_).astype(X.dtype), weight
         self.schedule_ = clone(self._make_schedule(self.schedule))
-        self.schedule_.fit(self._target, sample_weight=weight)
+        self._fit_schedule()
         self.sigmas_ = self.schedule_.sigmas(self.n_steps)
         self.noise_levels_ = self.sigmas_
         self.first_step_norm_ = None
@@ -218,6 +220,14 @@ class BaseSampler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
         """The reference rows of ``X_source``, up to rounding; None if none was given."""
         check_is_fitted(self)
         return None if self._path is None else self._restore(self._path.start, self._target.dtype)
+
+    def _fit_schedule(self) -> None:
+        """Resolve the bandwidths, on as many rows as a batch may have."""
+        X, weight = self._target, self._weight
+        if is_auto(self.batch_size) and len(X) > LAST_ROWS:
+            kept = self._rng().choice(len(X), LAST_ROWS, replace=False, p=weight)
+            X, weight = X[kept], None
+        self.schedule_.fit(X, sample_weight=weight)
 
     def _fit_field(self) -> None:
         self.field_ = clone(make_field(self.field))
@@ -275,8 +285,15 @@ class BaseSampler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
             )
         return eta
 
-    def _batch_size(self) -> int | None:
-        return BATCH_ROWS if is_auto(self.batch_size) else self.batch_size
+    def _batch_sizes(self, n_rows: int) -> list[int | None]:
+        """Rows of either population that each step of n_rows moving rows is to use."""
+        n_rows = max(n_rows, len(self._target))
+        if not is_auto(self.batch_size) or n_rows <= ALL_ROWS:
+            return [None if is_auto(self.batch_size) else self.batch_size] * len(self.sigmas_)
+        way = np.log(self.sigmas_[0] / self.sigmas_)
+        way = way / way[-1] if way[-1] > 0 else np.ones(len(way))
+        sizes = FIRST_ROWS + (min(n_rows, LAST_ROWS) - FIRST_ROWS) * way**3
+        return [int(size) for size in np.ceil(sizes)]
 
     # ------------------------------------------------------------------------------- the loop
     def _steps(
@@ -292,9 +309,11 @@ class BaseSampler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
         if path is not None:
             path.affine = affine
         run = self.field_.start(rng)
-        run.batch_size = self._batch_size()
+        run.by_row = path is not None
+        batch_sizes = self._batch_sizes(len(Y))
         for k in range(len(self.sigmas_)):
             record: list | None = None if path is None else []
+            run.batch_size = batch_sizes[k]
             with compute_threads(self.n_jobs):
                 dY = displacement(
                     run,

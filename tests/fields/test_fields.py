@@ -6,6 +6,7 @@ from scipy.special import logsumexp
 from sklearn.base import clone
 
 from skflow.fields import FIELDS, KernelScoreDifference, displacement, make_field
+from skflow.fields._kernel import Queries
 from skflow.kernels import KernelSum, kernel_gradient, kernel_mean, log_kernel_density
 from skflow.metrics import maximum_mean_discrepancy
 
@@ -150,7 +151,7 @@ def test_sinkhorn_weights_converge_to_the_entropic_plan(tables):
     run = field.start(np.random.default_rng(0))
     for _ in range(3000):
         run.velocity(Y, Y, sigma)
-    D_p, _ = run.D_p(KernelSum(Y), field.target_, sigma)
+    D_p, _ = run.D_p(Queries.of(Y, None), field.target_, sigma, 0.0)
     np.testing.assert_allclose(D_p, len(Y) * plan @ X, atol=1e-10)
     # columns are even: the mean of all D_p is the mean of the target
     np.testing.assert_allclose(D_p.mean(axis=0), X.mean(axis=0), atol=1e-10)
@@ -162,9 +163,9 @@ def test_potentials_are_kept_in_units_of_the_squared_bandwidth(tables):
     run.velocity(Y, Y, 2.0)
     f = run.D_p.f.copy()
     run.D_p.f, run.D_p.sigma = f, 2.0
-    at_half = run.D_p(KernelSum(Y), KernelSum(X), 1.0)[0]
+    at_half = run.D_p(Queries.of(Y, None), KernelSum(X), 1.0, 0.0)[0]
     run.D_p.f, run.D_p.sigma = 4 * f, 1.0
-    np.testing.assert_array_equal(run.D_p(KernelSum(Y), KernelSum(X), 1.0)[0], at_half)
+    np.testing.assert_array_equal(run.D_p(Queries.of(Y, None), KernelSum(X), 1.0, 0.0)[0], at_half)
 
 
 # -------------------------------------------------------------------------------------------- MMD

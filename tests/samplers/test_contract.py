@@ -16,8 +16,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skflow
+from skflow.datasets import make_clusters
 from skflow.fields import FIELDS, KernelScoreDifference
-from skflow.metrics import energy_distance, energy_floor
+from skflow.metrics import energy_distance, energy_floor, nearest_neighbor_ratio
 from skflow.samplers import BaseSampler
 from skflow.schedules import SCHEDULES, CosineSchedule, KarrasSchedule, LinearSchedule
 
@@ -289,6 +290,39 @@ def test_batches(sampler, target, source, reach):
     floor = energy_floor(target, len(source))
     # measured 0.32 to 1.64 (sd) and 0.34 to 0.60 (sd-row) over ten seeds; the source is at 80
     assert energy_distance(batched, target) < 3 * reach * floor
+
+
+def test_auto_batches_grow_as_the_bandwidth_falls(sampler, target):
+    sizes = sampler.fit(target)._batch_sizes(3000)
+    assert (np.diff(sizes) >= 0).all()
+    assert sizes[-1] == 3000
+    assert sampler._batch_sizes(10**6)[-1] == 5000  # the cost is linear in the rows from here on
+    constant = len(set(sampler.sigmas_)) == 1
+    assert sizes[0] == (3000 if constant else 300)
+    assert set(sampler._batch_sizes(len(target))) == {None}
+    assert set(sampler.set_params(batch_size=70)._batch_sizes(10**6)) == {70}
+    assert set(sampler.set_params(batch_size=None)._batch_sizes(10**6)) == {None}
+
+
+def test_bandwidths_of_long_tables_are_those_of_a_batch():
+    X = np.random.default_rng(0).standard_normal((8000, 2))
+    batch = skflow.SDFlowSampler(random_state=0).fit(X)
+    every = skflow.SDFlowSampler(batch_size=None, random_state=0).fit(X)
+    ratio = batch.schedule_.sigma_min_ / every.schedule_.sigma_min_
+    assert ratio == pytest.approx((8000 / 5000) ** 0.5, rel=0.1)  # of neighbours in the plane
+    assert batch.schedule_.sigma_max_ == pytest.approx(every.schedule_.sigma_max_, rel=0.05)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_growing_batches_fit_like_all_rows(seed):
+    X = make_clusters(2500, random_state=seed)
+    held_out = make_clusters(5000, random_state=100 + seed)
+    offset = np.array([30] + 9 * [0])
+    source = X.mean(axis=0) + offset + np.random.default_rng(seed).standard_normal(X.shape)
+    moved = skflow.SDFlowSampler(random_state=seed).fit(X).transform(source)
+    # measured 0.59 to 1.24 over three seeds (all rows: 0.59 to 1.12), the source is at 2000
+    assert energy_distance(moved, held_out) < 2 * energy_floor(held_out, len(moved))
+    assert 0.8 < nearest_neighbor_ratio(moved, X) < 1.1  # measured 0.96
 
 
 # ---------------------------------------------------------------------------------------- sample

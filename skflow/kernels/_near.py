@@ -1,0 +1,194 @@
+r"""Kernel sums that leave out what is too far away to matter.
+
+A k-d tree cuts the rows and the queries into leaves, each in a box. The rows of a leaf j add to the
+sum of a query in box i at most
+
+.. math:: \bar S_{ij} = W_j \exp(-δ_{ij}² / 2σ²),
+
+δ being the distance of the boxes and W_j the total weight of the leaf. Leaves are taken in the
+order of this bound. Once some have been summed, the sums S so far are a lower bound of the whole,
+and the leaves at the end of the order whose bounds add up to no more than ``tol · min S`` are left
+out. So every kernel sum is short of at most ``tol`` times itself, and a kernel mean, which is an
+average of what was summed and what was not, off by at most ``tol`` times the diameter of the data.
+
+The queries of a box are summed about its middle, which is why small bandwidths lose no accuracy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.neighbors import KDTree
+
+from skflow.kernels._threads import deal_out
+
+if TYPE_CHECKING:
+    from skflow.kernels._sums import KernelSum
+
+__all__ = ["MIN_ROWS", "Leaves", "is_near", "near_sums"]
+
+LEAF_ROWS = 48  # a leaf has up to twice as many
+FIRST_ROWS = 512  # summed before anything is left out
+MIN_ROWS = 4000  # of fewer rows all are summed: trees would cost more
+PROBES = 8  # boxes of queries that the decision looks at
+WORTH = 0.4  # largest share of the rows for which leaving out the others saves time
+
+
+@dataclass(frozen=True)
+class Leaves:
+    """Rows in the order of a k-d tree, cut into its leaves.
+
+    Parameters
+    ----------
+    numbers : ndarray of shape (n_leaves, size)
+        Numbers of the rows; a leaf with one row less than others repeats its last.
+    is_row : ndarray of shape (n_leaves, size)
+        False where a number is repeated.
+    low, high : ndarray of shape (n_leaves, n_features)
+        Corners of the leaves' boxes.
+    """
+
+    numbers: NDArray
+    is_row: NDArray
+    low: NDArray
+    high: NDArray
+
+    @classmethod
+    def of(cls, x: NDArray) -> Leaves:
+        """Build the tree of the rows x, (n_rows, n_features)."""
+        _, order, nodes, _ = KDTree(x, leaf_size=LEAF_ROWS).get_arrays()
+        nodes = np.sort(np.asarray(nodes[["idx_start", "idx_end"]][nodes["is_leaf"] == 1]))
+        start, stop = nodes["idx_start"], nodes["idx_end"]
+        place = start[:, None] + np.arange((stop - start).max())
+        is_row = place < stop[:, None]
+        numbers = np.asarray(order)[np.minimum(place, stop[:, None] - 1)]
+        leaves = x[numbers]
+        return cls(numbers, is_row, leaves.min(axis=1), leaves.max(axis=1))
+
+    def squared_distances(self, low: NDArray, high: NDArray) -> NDArray:
+        """Squared distances of the leaves' boxes to another box."""
+        gap = np.maximum(self.low - high, low - self.high)
+        np.maximum(gap, 0, out=gap)
+        return np.einsum("ij,ij->i", gap, gap)
+
+
+def is_near(rows: KernelSum, queries: KernelSum, sigma: float, tol: float) -> bool:
+    """Whether a kernel sum over the rows is faster if it leaves some out."""
+    reach = sigma * np.sqrt(-2 * np.log(tol))  # beyond it a kernel is below tol
+    if min(rows.n_rows, queries.n_rows) < MIN_ROWS or reach > rows.radius / 2:
+        return False
+    leaves, boxes = rows.leaves, queries.leaves
+    probes = np.linspace(0, len(boxes.low) - 1, PROBES).astype(int)
+    low, high = rows.inside_box(queries, boxes.low[probes], boxes.high[probes])
+    reach /= rows.unit
+    kept = 0
+    for box in zip(low, high, strict=True):
+        distance = np.sqrt(leaves.squared_distances(*box))
+        kept += np.count_nonzero(distance <= np.hypot(reach, distance.min()))
+    return bool(kept <= WORTH * PROBES * len(leaves.low))
+
+
+def near_sums(
+    rows: KernelSum,
+    queries: KernelSum,
+    sigma: float,
+    bias: NDArray,
+    tol: float,
+    *,
+    moment: bool,
+    n_threads: int,
+) -> tuple[NDArray, NDArray]:
+    """Kernel means and logs of the kernel sums, short of a share ``tol`` at most.
+
+    Parameters
+    ----------
+    rows, queries : KernelSum
+        Both sets of rows, with their leaves.
+    sigma : float
+        Bandwidth, in the units of the data.
+    bias : ndarray of shape (n_rows,)
+        Logarithms of the rows' weights.
+    tol : float
+        The tolerance.
+    moment : bool
+        Whether to compute the means.
+    n_threads : int
+        Number of threads.
+
+    Returns
+    -------
+    mean : ndarray of shape (n_queries, n_features)
+        Kernel means, or a (n_queries, 0) array if ``moment`` is False.
+    log_sum : ndarray of shape (n_queries,)
+        Logarithms of the kernel sums.
+    """
+    leaves, boxes = rows.leaves, queries.leaves
+    x = rows.inside(rows.rows)[leaves.numbers]  # (n_leaves, size, d)
+    weight = np.where(leaves.is_row, bias[leaves.numbers], -np.inf)
+    top = weight.max(axis=1)
+    mass = top + np.log(np.exp(weight - top[:, None]).sum(axis=1))
+    gamma = (rows.unit / sigma) ** 2
+    low, high = rows.inside_box(queries, boxes.low, boxes.high)
+    first = -(-FIRST_ROWS // leaves.numbers.shape[1])
+    mean = np.empty((queries.n_rows, rows.n_features if moment else 0), rows.dtype)
+    log_sum = np.empty(queries.n_rows)
+
+    def box(i: int) -> None:
+        bound = mass - gamma / 2 * leaves.squared_distances(low[i], high[i])
+        order = np.argsort(-bound)
+        numbers = boxes.numbers[i, boxes.is_row[i]]
+        middle = (low[i] + high[i]) / 2
+        total = _Total(rows.inside(queries.rows[numbers]) - middle, gamma, rows.dtype, moment)
+        total.add(x[order[:first]] - middle, weight[order[:first]])
+        # what the leaves from each place in the order on may add, against what there is
+        rest = np.logaddexp.accumulate(bound[order][::-1])[::-1]
+        n_kept = np.searchsorted(-rest, -np.log(tol) - total.log_sum().min())
+        if n_kept > first:
+            kept = order[first:n_kept]
+            total.add(x[kept] - middle, weight[kept])
+        log_sum[numbers] = total.log_sum()
+        if moment:
+            mean[numbers] = (total.mean() + middle) * rows.unit + rows.center
+
+    deal_out(len(boxes.low), box, n_threads)
+    return mean, log_sum
+
+
+class _Total:
+    """Kernel sums of the queries z over whatever rows are added, under a running maximum."""
+
+    def __init__(self, z: NDArray, gamma: float, dtype: np.dtype, moment: bool) -> None:
+        self.z, self.gamma, self.dtype, self.moment = z, gamma, dtype, moment
+        self.square = np.einsum("ij,ij->i", z, z)
+        self.top = np.full(len(z), -np.inf)
+        self.total = np.zeros((z.shape[1] + 1 if moment else 1, len(z)))
+
+    def add(self, x: NDArray, weight: NDArray) -> None:
+        x, weight = x.reshape(-1, x.shape[-1]), weight.ravel()
+        square = np.einsum("ij,ij->i", x, x)
+        # rounding of an exponent is eps times this; single precision has to be good for it
+        size = self.gamma * np.sqrt(self.square.max() * square.max())
+        dtype = self.dtype if size < SINGLE_SIZE else np.dtype(np.float64)
+        A = np.vstack([self.gamma * self.z.T, np.full(len(self.z), -self.gamma / 2)]).astype(dtype)
+        V = np.column_stack([x, square]).astype(dtype)
+        E = V @ A
+        E += weight[:, None].astype(dtype)
+        top = np.maximum(self.top, E.max(axis=0))
+        E -= top.astype(dtype)
+        np.exp(E, out=E)
+        V[:, -1] = 1
+        sums = (V if self.moment else V[:, -1:]).T @ E
+        self.total = self.total * np.exp(self.top - top) + sums
+        self.top = top
+
+    def log_sum(self) -> NDArray:
+        return np.asarray(np.log(self.total[-1]) + self.top - self.gamma / 2 * self.square)
+
+    def mean(self) -> NDArray:
+        return np.asarray((self.total[:-1] / self.total[-1]).T)
+
+
+SINGLE_SIZE = 2.0**13  # rounds an exponent by up to 2⁻¹⁰

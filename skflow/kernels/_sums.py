@@ -1,0 +1,283 @@
+"""Sums of Gaussian kernels over one set of rows."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skflow._utils import normalize_weights
+from skflow.kernels._near import MIN_ROWS, Leaves, is_near, near_sums
+from skflow.kernels._threads import compute_threads, deal_out
+from skflow.kernels._tiles import EXP, LOG_BASE, blocks, cut, join, stream
+
+__all__ = ["SLAB_ROWS", "KernelSum"]
+
+SLAB_ROWS = 2**16  # queries prepared at a time
+ROUNDING = 2.0**-6  # largest tolerated rounding error of an exponent in the fast path
+
+
+class KernelSum:
+    r"""Gaussian kernel sums over one set of rows, prepared once for many queries.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_features), float32 or float64
+        The rows that are summed over.
+
+    sample_weight : ndarray of shape (n_rows,), default=None
+        Positive weights of the rows; they are normalised to sum to one.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+        X.
+    weight, log_weight : ndarray of shape (n_rows,)
+        The normalised weights, and their logarithms.
+    """
+
+    def __init__(self, X: NDArray, sample_weight: NDArray | None = None) -> None:
+        weight = normalize_weights(sample_weight, len(X))
+        self.rows = X
+        self.n_rows, self.n_features = X.shape
+        self.dtype = X.dtype
+        self.weight = weight  # (n_rows,)
+        self.log_weight = np.log(weight)
+        # Squared norms are taken about the mean, far from which they would drown the distances,
+        # and in units of a power of two near the radius, so that none over- or underflows.
+        self.center = weight @ X.astype(np.float64, copy=False)
+        self.unit = 2.0 ** np.frexp(np.abs(X - self.center).max())[1]
+        x = self.inside(X)
+        self._radius = float(np.sqrt(np.einsum("ij,ij->i", x, x).max()))
+        self.radius = self._radius * self.unit
+
+    def inside(self, Z: NDArray) -> NDArray:
+        """Return rows about the mean, in units of the radius, in float64.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_queries, n_features)
+            Rows in the units of the data.
+
+        Returns
+        -------
+        z : ndarray of shape (n_queries, n_features)
+            ``(Z - center) / unit``.
+        """
+        return (Z - self.center) / self.unit
+
+    def inside_box(
+        self, queries: KernelSum, low: NDArray, high: NDArray
+    ) -> tuple[NDArray, NDArray]:
+        """Return the corners of boxes of other rows, which are in those rows' own coordinates.
+
+        Parameters
+        ----------
+        queries : KernelSum
+            The other rows.
+        low, high : ndarray of shape (n_boxes, n_features)
+            Corners as in ``queries.leaves``.
+
+        Returns
+        -------
+        low, high : ndarray of shape (n_boxes, n_features)
+            Corners in the coordinates of ``inside``.
+        """
+        shift, scale = self.inside(queries.center), queries.unit / self.unit
+        return low * scale + shift, high * scale + shift
+
+    @property
+    def leaf_order(self) -> NDArray:
+        """Numbers of the rows in the order of the tree."""
+        return self.leaves.numbers[self.leaves.is_row]
+
+    @cached_property
+    def leaves(self) -> Leaves:
+        """The rows in the order of a k-d tree, built when first asked for."""
+        return Leaves.of(self.inside(self.rows))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "leaves"}
+
+    def sums(
+        self,
+        Z: NDArray | KernelSum,
+        sigma: float,
+        *,
+        log_weight: NDArray | None = None,
+        log_scale: NDArray | None = None,
+        moment: bool = True,
+        tol: float = 0.0,
+    ) -> tuple[NDArray, NDArray]:
+        r"""Kernel mean and log of the kernel sum, in one pass.
+
+        .. math:: D(z_i) = Σ_j W_{ij} x_j / Σ_j W_{ij}, \quad  s_i = \log Σ_j W_{ij}, \quad
+                  W_{ij} = w_j e^{g_j} K(z_i, x_j; σ)
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_queries, n_features), or KernelSum
+            Queries; a KernelSum of them brings its tree along.
+        sigma : float
+            Bandwidth, in the units of the data.
+        log_weight : ndarray of shape (n_rows,), default=None
+            The g, on top of the rows' own weights (zero if None).
+        log_scale : ndarray of shape (n_queries,), default=None
+            A guess of -s. It changes no result; a good guess keeps the terms in the range of the
+            fast path when g is large.
+        moment : bool, default=True
+            Whether to compute D.
+        tol : float, default=0.0
+            If positive, rows far away may be left out: e^s is short of at most ``tol`` times
+            itself, D is off by at most ``tol`` times the diameter of the rows, and a query's bits
+            may depend on the other queries. Zero is exact.
+
+        Returns
+        -------
+        mean : ndarray of shape (n_queries, n_features), dtype of X
+            D, or a (n_queries, 0) array if ``moment`` is False.
+        log_sum : ndarray of shape (n_queries,), float64
+            s.
+        """
+        queries = Z if isinstance(Z, KernelSum) else None
+        Z = Z.rows if isinstance(Z, KernelSum) else Z
+        bias = self.log_weight if log_weight is None else self.log_weight + log_weight
+        with compute_threads() as n_threads:
+            if tol > 0 and min(self.n_rows, len(Z)) >= MIN_ROWS:
+                queries = queries or KernelSum(Z)
+                if is_near(self, queries, sigma, tol):
+                    return near_sums(
+                        self, queries, sigma, bias, tol, moment=moment, n_threads=n_threads
+                    )
+            return self._all_sums(Z, sigma, bias, log_scale, moment, tol > 0, n_threads)
+
+    def _all_sums(
+        self,
+        Z: NDArray,
+        sigma: float,
+        bias: NDArray,
+        log_scale: NDArray | None,
+        moment: bool,
+        wide: bool,
+        n_threads: int,
+    ) -> tuple[NDArray, NDArray]:
+        """Sum over all rows."""
+        top = float(bias.max())
+        x = self.inside(self.rows)
+        square = np.einsum("ij,ij->i", x, x)
+        # the first d + 1 rows of B are also the second product's V = [x, 1]ᵀ
+        B = np.vstack([x.T, np.ones(self.n_rows), -square / 2, bias - top])
+        with np.errstate(over="ignore"):  # a weight too small for float32 is none
+            fast = B.astype(self.dtype, copy=False)
+        sigma = np.float64(sigma) / self.unit
+        mean = np.empty((len(Z), self.n_features if moment else 0), self.dtype)
+        log_sum = np.empty(len(Z))
+        for start in range(0, len(Z), SLAB_ROWS):
+            slab = slice(start, min(start + SLAB_ROWS, len(Z)))
+            with np.errstate(over="ignore"):
+                z = self.inside(Z[slab])
+                square = np.einsum("ij,ij->i", z, z)
+            scale = np.zeros(len(z)) if log_scale is None else log_scale[slab] + top
+            good, D, s = self._fast_sums(fast, z, square, sigma, scale, moment, wide, n_threads)
+            if not good.all():
+                far = z[~good], square[~good]
+                D[~good], s[~good] = self._safe_sums(B, *far, sigma, moment, n_threads)
+            mean[slab] = D * self.unit + (self.center if moment else 0.0)
+            log_sum[slab] = s
+        log_sum += top
+        return mean, log_sum
+
+    def gradient(
+        self, Z: NDArray | KernelSum, sigma: float, *, tol: float = 0.0
+    ) -> tuple[NDArray, NDArray]:
+        r"""Gradient of the kernel sum, and the kernel sum.
+
+        .. math:: ∇S(z) = Σ_j w_j K(z, x_j; σ) (x_j - z) / σ² = S(z) (D(z) - z) / σ²
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_queries, n_features), or KernelSum
+            Queries.
+        sigma : float
+            Bandwidth.
+        tol : float, default=0.0
+            As in `sums`.
+
+        Returns
+        -------
+        gradient : ndarray of shape (n_queries, n_features), dtype of X
+            Zero where the sum underflows.
+        total : ndarray of shape (n_queries,), float64
+            The sum S.
+        """
+        mean, log_sum = self.sums(Z, sigma, tol=tol)
+        factor = np.exp(log_sum - 2 * np.log(sigma))
+        rows = Z.rows if isinstance(Z, KernelSum) else Z
+        return ((mean - rows) * factor[:, None]).astype(self.dtype), np.exp(log_sum)
+
+    def _fast_sums(
+        self,
+        B: NDArray,
+        z: NDArray,
+        square: NDArray,
+        sigma: float,
+        scale: NDArray,
+        moment: bool,
+        wide: bool,
+        n_threads: int,
+    ) -> tuple[NDArray, NDArray, NDArray]:
+        """Sum without a maximum pass; say for which queries that was accurate."""
+        reach = np.sqrt(square) + self._radius
+        info = np.finfo(B.dtype)
+        good = reach <= sigma * np.sqrt(2 * ROUNDING / info.eps)  # eps · reach²/2σ² ≤ ROUNDING
+        if not good.any():
+            return good, np.empty((len(z), self.n_features if moment else 0)), np.empty(len(z))
+        gamma = np.full(len(z), sigma**-2.0 if sigma < 1e150 else 0.0)
+        with np.errstate(over="ignore"):  # the queries for which this matters are not good
+            A = self._queries(z, gamma, scale - square * gamma / 2).astype(B.dtype)
+        V = B[0 if moment else self.n_features : self.n_features + 1]
+        tiles = cut(A, wide=wide)
+        sums = join(stream(tiles, B, V, lambda E: EXP(E, out=E), n_threads), len(z))
+        mass = sums[:, -1]
+        good &= (mass > info.tiny ** (3 / 4)) & (mass < info.max ** (3 / 4))
+        with np.errstate(all="ignore"):
+            return good, sums[:, :-1] / mass[:, None], np.log(mass) - scale
+
+    def _safe_sums(
+        self,
+        B: NDArray,
+        z: NDArray,
+        square: NDArray,
+        sigma: float,
+        moment: bool,
+        n_threads: int,
+    ) -> tuple[NDArray, NDArray]:
+        """Sum in float64 under a running maximum: nothing over- or underflows."""
+        reach = np.sqrt(square) + self._radius
+        with np.errstate(divide="ignore", over="ignore"):  # σ may be too small to be squared
+            gamma = np.minimum(1 / np.square(sigma), np.minimum(1e290 / reach**2, 1e290))
+        A = cut(self._queries(z, gamma, np.zeros(len(z))), wide=False)
+        V = B[0 if moment else self.n_features : self.n_features + 1]
+        totals = np.empty((*A.shape[:2], len(V), A.shape[3]))
+        tops = np.empty((*A.shape[:2], 1, A.shape[3]))
+
+        def tile(i: int) -> None:
+            top, total = np.full(1, -np.inf), np.zeros(1)
+            for columns, E in blocks(A[i], B):
+                higher = np.maximum(top, E.max(axis=1, keepdims=True))
+                EXP(np.subtract(E, higher, out=E), out=E)
+                total = total * EXP(top - higher) + V[:, columns] @ E
+                top = higher
+            totals[i], tops[i] = total, top
+
+        deal_out(len(A), tile, n_threads)
+        sums, top = join(totals, len(z)), join(tops, len(z))[:, 0]
+        mass = sums[:, -1]
+        return sums[:, :-1] / mass[:, None], np.log(mass) + LOG_BASE * top - square * gamma / 2
+
+    def _queries(self, z: NDArray, gamma: NDArray, offset: NDArray) -> NDArray:
+        """A = [γz, offset, γ, 1] in the base of `EXP`: A @ B is -‖z - x‖²/2σ² + bias."""
+        columns = [z * gamma[:, None], offset[:, None], gamma[:, None], np.ones((len(z), 1))]
+        return np.hstack(columns) / LOG_BASE

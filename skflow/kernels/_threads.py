@@ -1,0 +1,157 @@
+"""Threads of the process: one pool, and one counted hold on BLAS."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import joblib
+from threadpoolctl import LibController, ThreadpoolController
+
+__all__ = ["compute_threads", "deal_out", "n_cores"]
+
+
+class _Threads:
+    """What is shared by the process: the pool of workers, and the hold on BLAS.
+
+    The first flow holds BLAS to one thread, the last one to end lets go of it.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.n_cores = joblib.cpu_count()
+        self.holds = 0
+        self.before: list[int] = []
+        self._pool: ThreadPoolExecutor | None = None
+        self._libraries: list[LibController] = []
+
+    @property
+    def libraries(self) -> list[LibController]:
+        if not self._libraries:  # scanning the loaded libraries costs milliseconds: once
+            self._libraries = ThreadpoolController().lib_controllers
+        return self._libraries
+
+    @property
+    def pool(self) -> ThreadPoolExecutor:
+        with self.lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(
+                    self.n_cores, thread_name_prefix="skflow", initializer=self._start_worker
+                )
+            return self._pool
+
+    @contextmanager
+    def hold_blas(self) -> Iterator[None]:
+        blas = [library for library in self.libraries if library.user_api == "blas"]
+        with self.lock:
+            self.holds += 1
+            if self.holds == 1:
+                self.before = [library.num_threads for library in blas]
+                _set_threads(blas, [1] * len(blas))
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.holds -= 1
+                if self.holds == 0:
+                    _set_threads(blas, self.before)
+
+    def _start_worker(self) -> None:
+        """Hold the libraries whose limits belong to a thread, in a thread of our own for good."""
+        own = [
+            library
+            for library in self.libraries
+            if library.user_api == "blas" and getattr(library, "threading_layer", "") == "openmp"
+        ]
+        _set_threads(own, [1] * len(own))
+
+
+def _set_threads(libraries: list[LibController], numbers: list[int]) -> None:
+    for library, number in zip(libraries, numbers, strict=True):
+        # threadpoolctl lets only one thread change OpenBLAS while that thread lives; here flows in
+        # several threads share one hold, and whichever of them is the last has to end it
+        change = getattr(library, "_real_set_num_threads", library.set_num_threads)
+        change(number)
+
+
+_threads = _Threads()
+_n_threads: ContextVar[int | None] = ContextVar("skflow_n_threads", default=None)
+
+
+def _after_fork() -> None:
+    """A forked child inherits no threads and no held lock: it starts with none."""
+    global _threads
+    parent, _threads = _threads, _Threads()
+    parent.lock = threading.Lock()
+    if parent.holds:
+        blas = [library for library in parent.libraries if library.user_api == "blas"]
+        _set_threads(blas, parent.before)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _available_threads() -> int:
+    """Cores this process may use: OMP_NUM_THREADS, threadpoolctl and joblib may have bounded it."""
+    openmp = [
+        library.num_threads
+        for library in _threads.libraries
+        if library.user_api == "openmp" and library.num_threads
+    ]
+    return max(1, min([_threads.n_cores, *openmp]))
+
+
+@contextmanager
+def compute_threads(n_jobs: int | None = None) -> Iterator[int]:
+    """Fix the number of threads for every kernel sum inside the block.
+
+    BLAS is held to one thread meanwhile, because the tiles are spread over threads here. The hold
+    is global to the process; flows may run side by side, and inside a block further blocks cost
+    next to nothing.
+
+    Parameters
+    ----------
+    n_jobs : int, default=None
+        Upper bound on the threads, in joblib's convention. ``None`` is the surrounding block's
+        number, or all cores that OMP_NUM_THREADS, threadpoolctl and joblib leave to this process.
+
+    Yields
+    ------
+    n_threads : int
+        The number of threads that kernel sums in this block use.
+    """
+    outer = _n_threads.get()
+    available = _available_threads() if outer is None else outer
+    n_threads = available if n_jobs is None else min(available, joblib.effective_n_jobs(n_jobs))
+    with _threads.hold_blas():
+        token = _n_threads.set(n_threads)
+        try:
+            yield n_threads
+        finally:
+            _n_threads.reset(token)
+
+
+def deal_out(n_tiles: int, tile: Callable[[int], None], n_threads: int) -> None:
+    """Call ``tile`` with 0 … n_tiles - 1, each by the thread that is free next."""
+    numbers = iter(range(n_tiles))
+
+    def work() -> None:
+        for i in numbers:  # shared: every number is taken once
+            tile(i)
+
+    futures = [_threads.pool.submit(work) for _ in range(1, min(n_threads, n_tiles))]
+    try:
+        work()
+    finally:
+        for future in futures:
+            future.result()
+
+
+def n_cores() -> int:
+    """Cores of the machine that this process may use, whatever is set for this call."""
+    return _threads.n_cores

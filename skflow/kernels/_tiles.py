@@ -1,0 +1,92 @@
+"""Tiles of queries and blocks of rows: how the sums go over the pairs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import get_config
+
+from skflow.kernels._threads import deal_out, n_cores
+
+__all__ = ["EXP", "LOG_BASE", "blocks", "cut", "join", "stream"]
+
+TILE_ROWS = 128  # queries of one tile, always padded to this many
+WIDE_ROWS = 256  # the same where a row's bits may depend on its neighbours
+# Queries that one matrix product takes side by side. Some BLAS kernels round the columns of a wider
+# product differently according to their position; in groups as narrow as this none does.
+LANES = {np.dtype(np.float32): 16, np.dtype(np.float64): 64}
+BLOCK_BYTES = 2**19  # one tile's kernel values: half of a common per-core cache
+
+_scratch = threading.local()
+
+
+def cut(A: NDArray, *, wide: bool) -> NDArray:
+    """Cut queries (n, k) into padded tiles of lanes, (n_tiles, groups, k, lanes)."""
+    size, lanes = (WIDE_ROWS, WIDE_ROWS) if wide else (TILE_ROWS, LANES[A.dtype])
+    n_tiles = -(-len(A) // size)
+    padded = np.zeros((n_tiles * size, A.shape[1]), A.dtype)
+    padded[: len(A)] = A
+    shape = n_tiles, size // lanes, lanes, A.shape[1]
+    return np.ascontiguousarray(padded.reshape(shape).swapaxes(2, 3))
+
+
+def join(tiles: NDArray, n: int) -> NDArray:
+    """Join tiles (n_tiles, groups, k, lanes) to the first n rows, (n, k)."""
+    return tiles.swapaxes(2, 3).reshape(-1, tiles.shape[2])[:n]
+
+
+def blocks(A: NDArray, B: NDArray) -> Iterator[tuple[slice, NDArray]]:
+    """The products of one tile A with B, block by block, in a buffer that the thread keeps.
+
+    A block fits the cache, and all cores' blocks together scikit-learn's ``working_memory``
+    (all cores', not this call's threads', so that the bits do not depend on their number).
+    """
+    size = A.shape[0] * A.shape[2]
+    allowed = get_config()["working_memory"] * 2**20 / n_cores()
+    step = max(16, int(min(BLOCK_BYTES, allowed)) // (size * B.itemsize))
+    buffers = _scratch.__dict__.setdefault("buffers", {})
+    if buffers.get(B.dtype, A[:0]).size < size * step:
+        buffers[B.dtype] = np.empty(size * step, B.dtype)
+    for start in range(0, B.shape[1], step):
+        columns = slice(start, min(start + step, B.shape[1]))
+        shape = len(A), columns.stop - start, A.shape[2]
+        E = buffers[B.dtype][: shape[1] * size].reshape(shape)
+        yield columns, np.matmul(B[:, columns].T, A, out=E)
+
+
+def stream(
+    A: NDArray, B: NDArray, V: NDArray, kernel: Callable[[NDArray], NDArray], n_threads: int
+) -> NDArray:
+    """Sum ``V @ kernel(Bᵀ @ A)`` over the blocks of B, for all tiles A, in float64."""
+    totals = np.empty((*A.shape[:2], len(V), A.shape[3]))
+
+    def tile(i: int) -> None:
+        total: NDArray = np.zeros(1)
+        with np.errstate(over="ignore", invalid="ignore"):  # judged by the caller
+            for columns, E in blocks(A[i], B):
+                total = total + V[:, columns] @ kernel(E)
+        totals[i] = total
+
+    deal_out(len(A), tile, n_threads)
+    return totals
+
+
+def _vectorized_exp2() -> bool:
+    """Whether NumPy computes 2ˣ with this processor's wide instructions: then it is the fastest.
+
+    A property of the processor and not a timing, so that every process takes the same path.
+    """
+    try:
+        from numpy.lib.introspect import opt_func_info
+    except ImportError:  # NumPy < 2
+        return False
+    loops = opt_func_info(func_name="^exp2$").get("exp2", {})
+    kinds = [loops.get(signature, {}).get("current", "baseline") for signature in ("ff", "dd")]
+    return not any(kind.startswith("baseline") for kind in kinds)
+
+
+# The exponential of the kernel: E holds exponents of this base.
+EXP, LOG_BASE = (np.exp2, np.log(2.0)) if _vectorized_exp2() else (np.exp, 1.0)
