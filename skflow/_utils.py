@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Callable, Iterable, Mapping, Sized
 from numbers import Integral, Real
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, Generic, TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, check_random_state
 
 T = TypeVar("T")
+
+
+class cached_value(Generic[T]):
+    """A property that is computed once.
+
+    Until Python 3.12 `functools.cached_property` holds one lock for all instances: a thread that
+    waits for others inside it, as Dask's do, would stop them all.
+    """
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self.compute, self.__doc__ = compute, compute.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> T:
+        value = instance.__dict__[self.name] = self.compute(instance)  # found there from now on
+        return value
 
 
 def check_rows(X: ArrayLike, *, name: str, n_features: int | None = None) -> NDArray:

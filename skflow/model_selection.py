@@ -32,7 +32,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from inspect import signature
 from typing import Any
 
@@ -48,6 +47,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import validate_data
 
 from skflow._utils import (
+    cached_value,
     check_count,
     check_rows,
     check_weights,
@@ -151,12 +151,12 @@ class Trial:
     source: NDArray | None
     random_state: Any
 
-    @cached_property
+    @cached_value
     def energy(self) -> float:
         """Energy distance between samples and held-out rows."""
         return energy_distance(self.samples, self.X, weight_Y=self.weight)
 
-    @cached_property
+    @cached_value
     def copy(self) -> float:
         """Nearest-neighbour ratio of the samples to the training rows, kept finite."""
         target = getattr(self.flow, "target_", None)

@@ -48,7 +48,7 @@ def show(title, seconds, base="skflow"):
         print(f"  {name:44} {s:9.4f} s{ratio}", flush=True)
 
 
-def limit(n_queries, n_rows, d, dtype, tile=256, block=512):
+def limit(n_queries, n_rows, d, dtype, tile=128, block=1024):
     """A job of the arithmetic of one block, and how many of them all cores share."""
     rng = np.random.default_rng(0)
     B = rng.normal(0, 0.1, (d + 3, block)).astype(dtype)

@@ -13,11 +13,14 @@ import os
 import sys
 import textwrap
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
+
 from skflow import __version__
+from skflow.cli._chunks import ParquetRows, check_parquet, frame_of, write_moved
 from skflow.cli._files import (
     CommandError,
     Table,
@@ -31,6 +34,8 @@ from skflow.samplers import SDFlowSampler
 from skflow.tabular import TableTransport
 
 __all__ = ["main"]
+
+REFERENCE_ROWS = 2000  # of either table: where the samplers' own rule stops, too
 
 ABOUT = """\
 Moves the rows of one table onto another: afterwards they are distributed like the rows of that
@@ -48,6 +53,9 @@ examples, to be run in a copy of the repository:
   # females onto females, males onto males
   skflow transport examples/data/penguins_biscoe.csv examples/data/penguins_dream.csv \\
       --ignore rowid --by sex -o moved.csv
+
+  # a table larger than memory, 100000 rows at a time
+  skflow transport source.parquet target.parquet --chunk-rows 100000 -o moved.parquet
 
   # 500 new penguins
   skflow sample examples/data/penguins_dream.csv -n 500 --ignore rowid -o new.csv
@@ -76,6 +84,16 @@ what the numbers mean:
 # ---------------------------------------------------------------------------------------- commands
 def _transport(args: argparse.Namespace) -> None:
     check_output(args.output, [args.source, args.target])
+    if args.chunk_rows is None:
+        _transport_whole(args)
+    else:
+        _transport_chunks(args)
+
+
+def _transport_whole(args: argparse.Namespace) -> None:
+    """Move all rows as one population."""
+    if args.reference_rows is not None:
+        raise CommandError("--reference-rows goes with --chunk-rows; without it all rows are used.")
     source, target = read_table(args.source), read_table(args.target)
     columns = _shared_columns(args, [source, target])
     transport = _make_transport(args, columns).fit(target.frame)
@@ -85,14 +103,66 @@ def _transport(args: argparse.Namespace) -> None:
         for column in untouched:  # letter by letter, 007 and 1.50 included
             moved[column] = source.text[column]
     write_table(moved, args.output)
+    _report_transport(args, transport, source, target)
+
+
+def _transport_chunks(args: argparse.Namespace) -> None:
+    """Move every row on its own, through the flow of some, which is frozen."""
+    check_parquet(args.output)
+    source, target = ParquetRows(args.source), ParquetRows(args.target)
+    columns = _shared_columns(args, [source, target])
+    for stream, table in enumerate([source, target]):
+        rng = np.random.default_rng([args.seed, stream])
+        table.sample(columns, args.by, args.reference_rows or REFERENCE_ROWS, rng)
+    if args.by:  # groups without a source have nothing to move
+        groups = source.frame.set_index(args.by).index
+        needed = target.frame.set_index(args.by).index.isin(groups)
+        target.frame = target.frame[needed] if needed.any() else target.frame
+    transport = _make_transport(args, columns).fit(target.frame, X_source=source.frame)
+    for flow in transport.flows_.values():  # the rows have a progress bar of their own
+        flow.set_params(verbose=0)
+    write_moved(args.output, source, target, columns, _move_chunks(args, transport, source))
+    _report_transport(args, transport, source, target)
+
+
+def _move_chunks(
+    args: argparse.Namespace, transport: TableTransport, source: ParquetRows
+) -> Iterator[tuple[Any, Any]]:
+    """Yield chunks of the source beside the same rows, moved."""
+    from tqdm import tqdm  # with pandas and pyarrow in the same extra
+
+    n_done = 0
+    disable = None if transport.verbose else True
+    with tqdm(
+        total=source.n_rows, unit=" rows", unit_scale=True, disable=disable, leave=False
+    ) as bar:
+        for chunk in source.chunks(args.chunk_rows):
+            frame = frame_of(chunk, [*args.by, *transport.columns_], n_done)
+            yield chunk, transport.transform(frame)
+            n_done += len(frame)
+            bar.update(len(frame))
+
+
+def _report_transport(
+    args: argparse.Namespace,
+    transport: TableTransport,
+    source: Table | ParquetRows,
+    target: Table | ParquetRows,
+) -> None:
     if args.quiet:
         return
     _note_columns(args, transport, source, target)
     print(f"{args.output}: {source}, moved onto {target}")
-    _print_list("moved", columns)
-    _print_list("untouched", untouched)
+    _print_list("moved", transport.columns_)
+    _print_list("untouched", [name for name in source.names if name not in transport.columns_])
+    is_frozen = isinstance(source, ParquetRows)
+    if is_frozen:
+        print(f"  flow: {len(source.frame)} rows onto {len(target.frame)}, drawn at random")
     if args.report:
-        print(quality_report(transport, target.frame, source.frame, seed=args.seed))
+        report = quality_report(
+            transport, target.frame, source.frame, is_frozen=is_frozen, seed=args.seed
+        )
+        print(report)
 
 
 def _sample(args: argparse.Namespace) -> None:
@@ -120,9 +190,9 @@ def _compare(args: argparse.Namespace) -> None:
     print(report)
 
 
-def _shared_columns(args: argparse.Namespace, tables: Sequence[Table]) -> list[str]:
+def _shared_columns(args: argparse.Namespace, tables: Sequence[Table | ParquetRows]) -> list[str]:
     """Columns that all tables have and that are to take part, in the target's order."""
-    names = [list(table.frame.columns) for table in tables]
+    names = [table.names for table in tables]
     for table, known in zip(tables, names, strict=True):
         absent = [column for column in (*args.columns, *args.by) if column not in known]
         if absent:
@@ -151,6 +221,7 @@ def _make_transport(args: argparse.Namespace, columns: list[str]) -> TableTransp
         "n_steps": args.steps,
         "schedule": args.schedule,
         "schedule__sigma_min": args.sigma_min,
+        "n_reference": getattr(args, "reference_rows", None),
     }
     flow = SDFlowSampler().set_params(**{k: v for k, v in chosen.items() if v is not None})
     return TableTransport(
@@ -163,11 +234,14 @@ def _make_transport(args: argparse.Namespace, columns: list[str]) -> TableTransp
 
 
 def _note_columns(
-    args: argparse.Namespace, transport: TableTransport, source: Table, target: Table
+    args: argparse.Namespace,
+    transport: TableTransport,
+    source: Table | ParquetRows,
+    target: Table | ParquetRows,
 ) -> None:
     """Say what the reader of the result should know about its columns."""
-    known = {*source.frame, *args.ignore}
-    only = [] if args.columns else [column for column in target.frame if column not in known]
+    known = {*source.names, *args.ignore}
+    only = [] if args.columns else [column for column in target.names if column not in known]
     if only:
         _say(f"note: only the target has {_join(only)}: left out")
     for column in transport.columns_:
@@ -177,8 +251,8 @@ def _note_columns(
     for column, values in transport.encoder_.unknown(source.frame).items():
         listed = _join([*map(repr, values[:3]), *(["others"] if len(values) > 3 else [])])
         _say(
-            f"note: the target has no {column} {listed}: such rows get the {column} that goes with "
-            "their other values"
+            f"note: {'the drawn part of ' * isinstance(target, ParquetRows)}the target has no "
+            f"{column} {listed}: such rows get the {column} that goes with their other values"
         )
 
 
@@ -221,6 +295,7 @@ def _parser() -> _Parser:
     transport.add_argument("source", type=Path, metavar="SOURCE", help="the rows that are moved")
     transport.add_argument("target", type=Path, metavar="TARGET", help="where they are moved to")
     transport.set_defaults(run=_transport)
+    _add_chunk_options(transport)
 
     sample = commands.add_parser(
         "sample", help="make new rows that are distributed like a table", epilog=NUMBERS, **layout
@@ -253,6 +328,28 @@ def _add_flow_options(command: argparse.ArgumentParser) -> None:
     add("--sigma-min", type=_number, metavar="X", help='last bandwidth: 0.3, "nn", "1.5*nn", ...')
     add("--no-report", dest="report", action="store_false", help="do not measure the result")
     add("--quiet", action="store_true", help="print nothing but errors")
+
+
+def _add_chunk_options(command: argparse.ArgumentParser) -> None:
+    chunks = command.add_argument_group(
+        "tables larger than memory",
+        "Without --chunk-rows all rows are moved together, as one population. With it a flow of\n"
+        "some rows of both tables, drawn at random, is run once, and every row is then moved\n"
+        "through it on its own. Memory is that of a chunk, whose size does not change the result.",
+    )
+    chunks.add_argument(
+        "--chunk-rows",
+        type=_integer(1),
+        metavar="N",
+        help="read, move and write N rows at a time (Parquet only), such as 100000",
+    )
+    chunks.add_argument(
+        "--reference-rows",
+        type=_integer(10),
+        metavar="N",
+        help="rows of either table (of every group of --by) that the flow is made of: more fit "
+        f"better, and take longer in proportion (default: {REFERENCE_ROWS})",
+    )
 
 
 def _add_column_options(command: argparse.ArgumentParser) -> None:

@@ -7,17 +7,26 @@ import os
 import secrets
 import shutil
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from skflow.tabular import import_pandas
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["CommandError", "Table", "check_output", "is_text", "read_table", "write_table"]
+__all__ = [
+    "CommandError",
+    "Table",
+    "check_output",
+    "is_text",
+    "read_table",
+    "replacing",
+    "write_table",
+]
 
 
 class CommandError(ValueError):
@@ -31,6 +40,11 @@ class Table:
     path: Path
     frame: pandas.DataFrame
     text: pandas.DataFrame | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Its columns."""
+        return list(self.frame.columns)
 
     def __str__(self) -> str:
         return f"{self.path} ({len(self.frame)} rows)"
@@ -142,16 +156,23 @@ def check_output(path: Path, inputs: Sequence[Path]) -> None:
 
 
 def write_table(frame: pandas.DataFrame, path: Path) -> None:
-    """Write under another name and rename: the output is there as a whole, or as it was."""
+    """Write a table to a file: it is there as a whole, or as it was."""
+    with replacing(path) as file:
+        if path.suffix.lower() == ".gz":
+            with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:  # no time stamp
+                _format(path).write(frame, packed)
+        else:
+            _format(path).write(frame, file)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that is written under another name, and renamed if all goes well."""
     real = _real(path)
     temporary = _temporary(real)
     try:
         with open(temporary, "xb") as file:
-            if path.suffix.lower() == ".gz":
-                with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:  # no time stamp
-                    _format(path).write(frame, packed)
-            else:
-                _format(path).write(frame, file)
+            yield file
         if real.exists():
             shutil.copymode(real, temporary)
         os.replace(temporary, real)

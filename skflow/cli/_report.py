@@ -44,6 +44,7 @@ def quality_report(
     source: pandas.DataFrame | None = None,
     *,
     n_samples: int = MAX_ROWS,
+    is_frozen: bool = False,
     seed: int = 0,
 ) -> str:
     """Say how well the settings of a transport do on target rows that they were not fitted to.
@@ -58,6 +59,8 @@ def quality_report(
         The source; without it samples are looked at.
     n_samples : int, default=5000
         The number of samples.
+    is_frozen : bool, default=False
+        Whether source rows are moved each on its own, through the flow of others.
     seed : int, default=0
         Chooses the rows that are held out.
 
@@ -66,8 +69,9 @@ def quality_report(
     report : str
         Several lines.
     """
-    if len(target) < MIN_ROWS:
-        return _wrap(f"No report: {len(target)} target rows are too few to hold any out.")
+    for name, table in {"target": target, "source": source if is_frozen else None}.items():
+        if table is not None and len(table) < MIN_ROWS:
+            return _wrap(f"No report: {len(table)} {name} rows are too few to hold any out.")
     rng = np.random.default_rng(seed)
     encoder = transport.encoder_
     if encoder.width == 0:
@@ -76,12 +80,14 @@ def quality_report(
     steps = progress(range(n_runs), total=n_runs, verbose=transport.verbose, label="report")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of these runs there is nothing new to say
-        runs = [_run(transport, target, source, n_samples, rng) for _ in steps]
+        runs = [_run(transport, target, source, n_samples, is_frozen, rng) for _ in steps]
     figures = {name: np.mean([run[name] for run in runs], axis=0) for name in runs[0]}
     method = (
         f"Means of {n_runs} further runs, each fitted to a random 2/3 of the target's rows and "
         "measured against the other 1/3."
     )
+    if is_frozen:
+        method += " The flow of 2/3 of the source's rows moved the other 1/3."
     if transport.by_:
         method += f" Distances are within the groups of {', '.join(map(str, transport.by_))}."
     clouds = ["after"] if source is None else ["before", "after"]
@@ -93,19 +99,25 @@ def _run(
     target: pandas.DataFrame,
     source: pandas.DataFrame | None,
     n_samples: int,
+    is_frozen: bool,
     rng: np.random.Generator,
 ) -> dict[str, NDArray]:
     """Fit to some target rows, and measure against others."""
     by = transport.by_
     train, test = _split(_some(target, rng), by)
-    model = clone(transport).set_params(verbose=0).fit(train)
-    strata, before = None, None
+    model, strata, before = clone(transport).set_params(verbose=0), None, None
+    if is_frozen and source is not None:
+        reference, source = _split(_some(source, rng), by)
+        train = _of_groups(train, reference, by)
+        model.fit(train, X_source=_of_groups(reference, train, by))
+    else:
+        model.fit(train)
     if source is None:
         after = model.sample(min(max(n_samples, len(test)), MAX_ROWS))
     else:
         source = _some(source, rng)
-        if by:  # a group of which no row is left cannot be moved
-            source = source[source.set_index(by).index.isin(train.set_index(by).index)]
+        if by:
+            source = _of_groups(source, train, by)
             strata = _strata(source, test, by)
         after = model.transform(source)
         before = transport.encode(source)
@@ -118,6 +130,11 @@ def _split(table: pandas.DataFrame, by: list) -> tuple[pandas.DataFrame, pandas.
     rank = table.groupby(by, observed=True).cumcount() if by else np.arange(len(table))
     held_out = np.asarray(rank) % 3 == 2
     return table[~held_out], table[held_out]
+
+
+def _of_groups(table: pandas.DataFrame, other: pandas.DataFrame, by: list) -> pandas.DataFrame:
+    """Rows of the groups that another table has: no other can be moved."""
+    return table[table.set_index(by).index.isin(other.set_index(by).index)] if by else table
 
 
 def compare_report(

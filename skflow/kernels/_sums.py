@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow._utils import normalize_weights
+from skflow._utils import cached_value, normalize_weights
 from skflow.kernels._near import MIN_ROWS, Leaves, is_near, near_sums
 from skflow.kernels._threads import compute_threads, deal_out
 from skflow.kernels._tiles import EXP, LOG_BASE, blocks, cut, join, stream
@@ -93,7 +92,7 @@ class KernelSum:
         """Numbers of the rows in the order of the tree."""
         return self.leaves.numbers[self.leaves.is_row]
 
-    @cached_property
+    @cached_value
     def leaves(self) -> Leaves:
         """The rows in the order of a k-d tree, built when first asked for."""
         return Leaves.of(self.inside(self.rows))

@@ -14,9 +14,9 @@ from skflow.kernels._threads import deal_out, n_cores
 __all__ = ["EXP", "LOG_BASE", "blocks", "cut", "join", "stream"]
 
 TILE_ROWS = 128  # queries of one tile, always padded to this many
-WIDE_ROWS = 256  # the same where a row's bits may depend on its neighbours
 # Queries that one matrix product takes side by side. Some BLAS kernels round the columns of a wider
-# product differently according to their position; in groups as narrow as this none does.
+# product differently according to their position; in groups as narrow as this none does. Where a
+# row's bits may depend on its neighbours the product is as wide as the tile.
 LANES = {np.dtype(np.float32): 16, np.dtype(np.float64): 64}
 BLOCK_BYTES = 2**19  # one tile's kernel values: half of a common per-core cache
 
@@ -25,11 +25,10 @@ _scratch = threading.local()
 
 def cut(A: NDArray, *, wide: bool) -> NDArray:
     """Cut queries (n, k) into padded tiles of lanes, (n_tiles, groups, k, lanes)."""
-    size, lanes = (WIDE_ROWS, WIDE_ROWS) if wide else (TILE_ROWS, LANES[A.dtype])
-    n_tiles = -(-len(A) // size)
-    padded = np.zeros((n_tiles * size, A.shape[1]), A.dtype)
+    lanes, n_tiles = TILE_ROWS if wide else LANES[A.dtype], -(-len(A) // TILE_ROWS)
+    padded = np.zeros((n_tiles * TILE_ROWS, A.shape[1]), A.dtype)
     padded[: len(A)] = A
-    shape = n_tiles, size // lanes, lanes, A.shape[1]
+    shape = n_tiles, TILE_ROWS // lanes, lanes, A.shape[1]
     return np.ascontiguousarray(padded.reshape(shape).swapaxes(2, 3))
 
 
@@ -44,16 +43,15 @@ def blocks(A: NDArray, B: NDArray) -> Iterator[tuple[slice, NDArray]]:
     A block fits the cache, and all cores' blocks together scikit-learn's ``working_memory``
     (all cores', not this call's threads', so that the bits do not depend on their number).
     """
-    size = A.shape[0] * A.shape[2]
     allowed = get_config()["working_memory"] * 2**20 / n_cores()
-    step = max(16, int(min(BLOCK_BYTES, allowed)) // (size * B.itemsize))
+    step = max(16, int(min(BLOCK_BYTES, allowed)) // (TILE_ROWS * B.itemsize))
     buffers = _scratch.__dict__.setdefault("buffers", {})
-    if buffers.get(B.dtype, A[:0]).size < size * step:
-        buffers[B.dtype] = np.empty(size * step, B.dtype)
+    if buffers.get(B.dtype, A[:0]).size < TILE_ROWS * step:
+        buffers[B.dtype] = np.empty(TILE_ROWS * step, B.dtype)
     for start in range(0, B.shape[1], step):
         columns = slice(start, min(start + step, B.shape[1]))
         shape = len(A), columns.stop - start, A.shape[2]
-        E = buffers[B.dtype][: shape[1] * size].reshape(shape)
+        E = buffers[B.dtype][: shape[1] * TILE_ROWS].reshape(shape)
         yield columns, np.matmul(B[:, columns].T, A, out=E)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from skflow.tabular._codecs import common_step, import_pandas
-from skflow.tabular._encoder import TableEncoder
+from skflow.tabular._encoder import TableEncoder, check_complete
 from skflow.tabular._transport import TableTransport
 
-__all__ = ["TableEncoder", "TableTransport", "common_step", "import_pandas"]
+__all__ = ["TableEncoder", "TableTransport", "check_complete", "common_step", "import_pandas"]

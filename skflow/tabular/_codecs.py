@@ -28,6 +28,8 @@ from scipy.linalg import helmert
 if TYPE_CHECKING:
     import pandas
 
+    from skflow.tabular._noise import Uniform
+
 __all__ = ["CODECS", "Category", "Number", "common_step", "dtype_kind", "import_pandas"]
 
 # Steps either way; half a step would let rounding carry a row into the next cell.
@@ -86,7 +88,7 @@ class Number:
         self._decimals = _decimals(values.astype(self._storage))
         return self
 
-    def encode(self, column: pandas.Series, rng: np.random.Generator | None = None) -> NDArray:
+    def encode(self, column: pandas.Series, rng: Uniform | None = None) -> NDArray:
         offsets = (self._numbers(column) - self._origin).astype(np.float64)
         if rng is not None:
             offsets += self.step * rng.uniform(-GRID_DITHER, GRID_DITHER, len(offsets))
@@ -151,12 +153,12 @@ class Category:
         k = len(self._values) + other
         self.width = k - 1
         self._share = np.bincount(codes, minlength=k) / len(codes)
-        scale = np.sqrt(np.sum(self._share * (1 - self._share))) or 1.0
+        self._scale = np.sqrt(np.sum(self._share * (1 - self._share))) or 1.0
         # (k, k - 1): rows orthonormal to (1, …, 1), turned into corners
-        self._corners = helmert(k).T / scale if k > 1 else np.zeros((1, 0))
+        self._corners = helmert(k).T / self._scale if k > 1 else np.zeros((1, 0))
         return self
 
-    def encode(self, column: pandas.Series, rng: np.random.Generator | None = None) -> NDArray:
+    def encode(self, column: pandas.Series, rng: Uniform | None = None) -> NDArray:
         codes = self.codes(column)
         one_hot = np.eye(len(self._share))[codes]
         if not self._other:  # or else -1 is the last corner
@@ -164,7 +166,10 @@ class Category:
         if rng is not None:
             reach = CATEGORY_DITHER / max(self.width, 1) ** 0.25
             one_hot += rng.uniform(-reach, reach, one_hot.shape)
-        return one_hot @ self._corners
+        # one_hot @ corners, written out: a matrix product may round by position
+        i = np.arange(1, len(self._share))
+        rotated = np.cumsum(one_hot, axis=1)[:, :-1] - i * one_hot[:, 1:]
+        return rotated / (np.sqrt(i * (i + 1)) * self._scale)
 
     def decode(self, block: NDArray) -> Any:
         pandas = import_pandas()

@@ -13,6 +13,8 @@ from skflow.tabular._codecs import CODECS, Category, Number, dtype_kind, import_
 if TYPE_CHECKING:
     import pandas
 
+    from skflow.tabular._noise import Uniform
+
 __all__ = ["TableEncoder", "check_complete", "check_frame", "quoted"]
 
 
@@ -85,7 +87,7 @@ class TableEncoder:
     def encode(
         self,
         table: pandas.DataFrame,
-        rng: np.random.Generator | None = None,
+        rng: Uniform | None = None,
         *,
         name: str = "source",
     ) -> NDArray:
@@ -95,7 +97,7 @@ class TableEncoder:
         ----------
         table : DataFrame
             A table that has the target's columns.
-        rng : numpy.random.Generator, default=None
+        rng : numpy.random.Generator or RowNoise, default=None
             Draws the dither; None leaves atoms as they are.
         name : str, default="source"
             What to call the table in an error.

@@ -15,10 +15,17 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from skflow._utils import check_count, check_weights, distinct_rows, make_generator
+from skflow._utils import (
+    check_count,
+    check_weights,
+    distinct_rows,
+    make_generator,
+    unwrap_source,
+)
 from skflow.samplers import SDFlowSampler
 from skflow.tabular._codecs import import_pandas
 from skflow.tabular._encoder import TableEncoder, check_complete, check_frame, quoted
+from skflow.tabular._noise import RowNoise, Uniform
 
 if TYPE_CHECKING:
     import pandas
@@ -42,6 +49,11 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
       have starts from the middle and ends where its row arrives.
     - Dates and durations move like numbers.
     - A column that is constant in the target comes out constant.
+
+    ``transform`` moves a table as one population. After ``fit(target, X_source=source)`` it moves
+    every row on its own, through the frozen flow of that source: the same result in any subset,
+    order or chunk, so that tables may be larger than memory, or on many machines. There a row's
+    dither goes with its index label, which therefore has to be the same wherever the row is.
 
     Parameters
     ----------
@@ -107,6 +119,9 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
     np.True_
     """
 
+    # as for the samplers: with metadata routing a source is passed on without being asked for
+    __metadata_request__fit = {"X_source": True}  # noqa: RUF012 (scikit-learn's own idiom)
+
     def __init__(
         self,
         flow: Any = None,
@@ -142,8 +157,14 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         return super().set_params(**params)
 
     # ------------------------------------------------------------------------------------ fit
-    def fit(self, X: pandas.DataFrame, y: None = None) -> TableTransport:
-        """Learn the target.
+    def fit(
+        self,
+        X: pandas.DataFrame,
+        y: None = None,
+        *,
+        X_source: pandas.DataFrame | None = None,
+    ) -> TableTransport:
+        """Learn the target, and the way of a source onto it if one is given.
 
         Parameters
         ----------
@@ -151,6 +172,10 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
             Target rows.
         y : None
             Ignored.
+        X_source : DataFrame, default=None
+            Source rows, of every group of the target; in a cross-validation
+            ``skflow.model_selection.whole(X_source)``. If given, ``transform`` moves every row on
+            its own, through the flow of these rows, which is frozen.
 
         Returns
         -------
@@ -163,9 +188,10 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
             If X is not a DataFrame.
         ValueError
             If X is empty, or a column occurs twice, is unknown, has missing values or a dtype that
-            cannot be moved; the message names it.
+            cannot be moved, or if X_source does not fit; the message names it.
         """
         check_frame(X, "target")
+        X_source, is_whole = unwrap_source(X_source)
         self.by_ = _as_list(self.by)
         rest = [column for column in X.columns if column not in self.by_]
         self.columns_ = rest if self.columns is None else _as_list(self.columns)
@@ -176,13 +202,19 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         self._seed = make_generator(self.random_state).integers(2**32, size=4)
         self.encoder_ = TableEncoder(X, self.columns_, other=True)
         self.target_, self.target_weight_ = distinct_rows(self.encoder_.encode(X, name="target"))
-        self.encoders_, self.flows_ = {}, {}
         rows = _groups(X, self.by_)
-        for group, positions in rows.items():
-            part = X.iloc[positions]
-            encoder = self.encoders_[group] = TableEncoder(part, self.columns_)
-            Z = encoder.encode(part, self._rng(0), name="target")
-            self.flows_[group] = self._make_flow().fit(Z)
+        parts = {group: X.iloc[positions] for group, positions in rows.items()}
+        self.encoders_ = {group: TableEncoder(p, self.columns_) for group, p in parts.items()}
+        self._is_frozen = X_source is not None
+        sources = {} if X_source is None else self._check_reference(X_source)
+        self.flows_ = {}
+        for group, part in parts.items():
+            Z = self.encoders_[group].encode(part, self._rng(0), name="target")
+            given = {}
+            if self._is_frozen:
+                S = self._encode_source(group, X_source.iloc[sources[group]])
+                given["X_source"] = (S,) if is_whole else S
+            self.flows_[group] = self._make_flow().fit(Z, **given)
         self._labels = X[self.by_].iloc[[positions[0] for positions in rows.values()]]
         self._share = np.array([len(positions) for positions in rows.values()]) / len(X)
         return self
@@ -196,12 +228,29 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
             flow.set_params(verbose=self.verbose)
         return flow
 
+    def _check_reference(self, X_source: pandas.DataFrame) -> dict[tuple, NDArray]:
+        """Return the positions of every group's rows; a flow without any cannot be frozen."""
+        rows = self._check_source(X_source)
+        absent = [", ".join(map(str, group)) for group in self.encoders_ if group not in rows]
+        if absent:
+            raise ValueError(
+                f"X_source has no rows of the group(s) {quoted(absent)} of by={self.by_}, which "
+                "the target has: leave those rows out of the target, or add such rows to X_source."
+            )
+        return rows
+
     def _rng(self, stream: int) -> np.random.Generator:
         """Generator of the target's dither (0), of a source's (1) or of a sample's groups (2)."""
         return np.random.default_rng([*self._seed, stream])
 
     # ------------------------------------------------------------------------------ transform
-    def fit_transform(self, X: pandas.DataFrame, y: None = None) -> pandas.DataFrame:
+    def fit_transform(
+        self,
+        X: pandas.DataFrame,
+        y: None = None,
+        *,
+        X_source: pandas.DataFrame | None = None,
+    ) -> pandas.DataFrame:
         """Fit, and return X as it is: the target is where it should be.
 
         Parameters
@@ -210,13 +259,15 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
             Target rows.
         y : None
             Ignored.
+        X_source : DataFrame, default=None
+            Source rows, see ``fit``.
 
         Returns
         -------
         X : DataFrame
             A copy of X.
         """
-        self.fit(X)
+        self.fit(X, X_source=X_source)
         return X.copy()
 
     def transform(self, X: pandas.DataFrame) -> pandas.DataFrame:
@@ -251,9 +302,14 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         return moved
 
     def _move(self, group: tuple, part: pandas.DataFrame) -> pandas.DataFrame:
-        encoder = self.encoders_[group]
-        Z = encoder.encode(part, self._rng(1))
-        return encoder.decode(self.flows_[group].transform(Z))
+        Z = self.flows_[group].transform(self._encode_source(group, part))
+        return self.encoders_[group].decode(Z)
+
+    def _encode_source(self, group: tuple, part: pandas.DataFrame) -> NDArray:
+        noise: Uniform = self._rng(1)
+        if self._is_frozen:
+            noise = RowNoise(part.index, self._rng(1))
+        return self.encoders_[group].encode(part, noise)
 
     def _check_source(self, X: pandas.DataFrame) -> dict[tuple, NDArray]:
         """Return the positions of every group's rows, or say what is amiss."""
@@ -265,7 +321,7 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         check_complete(X, self.by_, "source")
         self.encoder_.check(X, "source")
         rows = _groups(X, self.by_)
-        unknown = [", ".join(map(str, group)) for group in rows if group not in self.flows_]
+        unknown = [", ".join(map(str, group)) for group in rows if group not in self.encoders_]
         if unknown:
             raise ValueError(
                 f"source has rows of the group(s) {quoted(unknown)} of by={self.by_}, which the "
