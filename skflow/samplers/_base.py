@@ -292,7 +292,7 @@ class BaseSampler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
             return [None if is_auto(self.batch_size) else self.batch_size] * len(self.sigmas_)
         way = np.log(self.sigmas_[0] / self.sigmas_)
         way = way / way[-1] if way[-1] > 0 else np.ones(len(way))
-        sizes = FIRST_ROWS + (min(n_rows, LAST_ROWS) - FIRST_ROWS) * way**3
+        sizes = FIRST_ROWS + (min(n_rows, LAST_ROWS) - FIRST_ROWS) * way**2
         return [int(size) for size in np.ceil(sizes)]
 
     # ------------------------------------------------------------------------------- the loop
