@@ -14,7 +14,8 @@ from skflow.kernels._tiles import EXP, LOG_BASE, blocks, cut, join, stream
 
 __all__ = ["SLAB_ROWS", "KernelSum"]
 
-SLAB_ROWS = 2**16  # queries prepared at a time
+SLAB_ROWS = 2**13  # queries prepared at a time
+MANY_SLABS = 16
 ROUNDING = 2.0**-6  # largest tolerated rounding error of an exponent in the fast path
 
 
@@ -173,18 +174,24 @@ class KernelSum:
         sigma = np.float64(sigma) / self.unit
         mean = np.empty((len(Z), self.n_features if moment else 0), self.dtype)
         log_sum = np.empty(len(Z))
-        for start in range(0, len(Z), SLAB_ROWS):
-            slab = slice(start, min(start + SLAB_ROWS, len(Z)))
+        n_slabs = -(-len(Z) // SLAB_ROWS)
+        # of many slabs each is prepared and summed by one thread, of few by all in turn
+        inside, outside = (1, n_threads) if n_slabs >= MANY_SLABS else (n_threads, 1)
+
+        def slab(i: int) -> None:
+            part = slice(i * SLAB_ROWS, min((i + 1) * SLAB_ROWS, len(Z)))
             with np.errstate(over="ignore"):
-                z = self.inside(Z[slab])
+                z = self.inside(Z[part])
                 square = np.einsum("ij,ij->i", z, z)
-            scale = np.zeros(len(z)) if log_scale is None else log_scale[slab] + top
-            good, D, s = self._fast_sums(fast, z, square, sigma, scale, moment, wide, n_threads)
+            scale = np.zeros(len(z)) if log_scale is None else log_scale[part] + top
+            good, D, s = self._fast_sums(fast, z, square, sigma, scale, moment, wide, inside)
             if not good.all():
                 far = z[~good], square[~good]
-                D[~good], s[~good] = self._safe_sums(B, *far, sigma, moment, n_threads)
-            mean[slab] = D * self.unit + (self.center if moment else 0.0)
-            log_sum[slab] = s
+                D[~good], s[~good] = self._safe_sums(B, *far, sigma, moment, inside)
+            mean[part] = D * self.unit + (self.center if moment else 0.0)
+            log_sum[part] = s
+
+        deal_out(n_slabs, slab, outside)
         log_sum += top
         return mean, log_sum
 
