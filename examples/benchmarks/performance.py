@@ -238,12 +238,12 @@ def never_slower():
         show(f"nothing to leave out, {n} × {n} rows, {d} features, float32", interleaved(jobs, 5))
 
 
-def million():
-    """10⁶ rows × 10 onto 10⁶ rows × 10, float32, defaults; and the same flow of 20000 rows."""
+def million(sizes=(20_000, 200_000, 1_000_000)):
+    """10⁶ rows × 10 onto 10⁶ rows × 10, float32, defaults; and the same flow of fewer rows."""
     offset = np.array([30] + 9 * [0])
     held_out = make_clusters(20_000, random_state=100)
     floor = energy_floor(held_out, 20_000)
-    for n in (20_000, 1_000_000):
+    for n in sizes:
         X = make_clusters(n, random_state=0).astype("float32")
         source = np.random.default_rng(0).standard_normal(X.shape, dtype="float32")
         source += (X.mean(axis=0) + offset).astype("float32")
