@@ -27,7 +27,9 @@ class cached_value(Generic[T]):
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, instance: Any, owner: type | None = None) -> T:
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
         value = instance.__dict__[self.name] = self.compute(instance)  # found there from now on
         return value
 

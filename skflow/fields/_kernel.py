@@ -123,7 +123,7 @@ class KernelRun(Run):
         The rows of a share are neighbours in the order, so a batch looks like the whole.
         """
         share = np.cumsum(np.ones(len(order)) if weight is None else weight[order])
-        level = (np.arange(size) + self.rng.random(size)) / size
+        level = (np.arange(size) + self.rng.random()) / size
         place = np.searchsorted(share, level * share[-1], side="right")
         return order[np.minimum(place, len(order) - 1)]
 

@@ -17,7 +17,7 @@ The queries of a box are summed about its middle, which is why small bandwidths 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ __all__ = ["MIN_ROWS", "Leaves", "is_near", "near_sums"]
 LEAF_ROWS = 48  # a leaf has up to twice as many
 FIRST_ROWS = 512  # summed before anything is left out
 MIN_ROWS = 4000  # of fewer rows all are summed: trees would cost more
+BLOCK_LEAVES = 40  # summed at a time
 PROBES = 8  # boxes of queries that the decision looks at
 WORTH = 0.4  # largest share of the rows for which leaving out the others saves time
 
@@ -55,6 +56,11 @@ class Leaves:
     is_row: NDArray
     low: NDArray
     high: NDArray
+
+    def corners(self, x: NDArray, which: Any) -> tuple[NDArray, NDArray]:
+        """Corners of the boxes of some leaves, in whatever coordinates the rows x are."""
+        leaves = x[self.numbers[which]]
+        return leaves.min(axis=1), leaves.max(axis=1)
 
     @classmethod
     def of(cls, x: NDArray) -> Leaves:
@@ -80,9 +86,11 @@ def is_near(rows: KernelSum, queries: KernelSum, sigma: float, tol: float) -> bo
     reach = sigma * np.sqrt(-2 * np.log(tol))  # beyond it a kernel is below tol
     if min(rows.n_rows, queries.n_rows) < MIN_ROWS or reach > rows.radius / 2:
         return False
+    if sigma / rows.unit < 1e-140:  # too small to be squared
+        return False
     leaves, boxes = rows.leaves, queries.leaves
-    probes = np.linspace(0, len(boxes.low) - 1, PROBES).astype(int)
-    low, high = rows.inside_box(queries, boxes.low[probes], boxes.high[probes])
+    probes = np.linspace(0, len(boxes.numbers) - 1, PROBES).astype(int)
+    low, high = boxes.corners(rows.inside(queries.rows), probes)
     reach /= rows.unit
     kept = 0
     for box in zip(low, high, strict=True):
@@ -127,11 +135,13 @@ def near_sums(
     """
     leaves, boxes = rows.leaves, queries.leaves
     x = rows.inside(rows.rows)[leaves.numbers]  # (n_leaves, size, d)
-    weight = np.where(leaves.is_row, bias[leaves.numbers], -np.inf)
+    peak = bias.max()
+    weight = np.where(leaves.is_row, bias[leaves.numbers] - peak, -np.inf)
     top = weight.max(axis=1)
     mass = top + np.log(np.exp(weight - top[:, None]).sum(axis=1))
     gamma = (rows.unit / sigma) ** 2
-    low, high = rows.inside_box(queries, boxes.low, boxes.high)
+    z = rows.inside(queries.rows)
+    low, high = boxes.corners(z, slice(None))
     first = -(-FIRST_ROWS // leaves.numbers.shape[1])
     mean = np.empty((queries.n_rows, rows.n_features if moment else 0), rows.dtype)
     log_sum = np.empty(queries.n_rows)
@@ -141,20 +151,20 @@ def near_sums(
         order = np.argsort(-bound)
         numbers = boxes.numbers[i, boxes.is_row[i]]
         middle = (low[i] + high[i]) / 2
-        total = _Total(rows.inside(queries.rows[numbers]) - middle, gamma, rows.dtype, moment)
+        total = _Total(z[numbers] - middle, gamma, rows.dtype, moment)
         total.add(x[order[:first]] - middle, weight[order[:first]])
         # what the leaves from each place in the order on may add, against what there is
         rest = np.logaddexp.accumulate(bound[order][::-1])[::-1]
         n_kept = np.searchsorted(-rest, -np.log(tol) - total.log_sum().min())
-        if n_kept > first:
-            kept = order[first:n_kept]
+        for start in range(first, n_kept, BLOCK_LEAVES):
+            kept = order[start : min(start + BLOCK_LEAVES, n_kept)]
             total.add(x[kept] - middle, weight[kept])
         log_sum[numbers] = total.log_sum()
         if moment:
             mean[numbers] = (total.mean() + middle) * rows.unit + rows.center
 
-    deal_out(len(boxes.low), box, n_threads)
-    return mean, log_sum
+    deal_out(len(boxes.numbers), box, n_threads)
+    return mean, log_sum + peak
 
 
 class _Total:
@@ -170,7 +180,7 @@ class _Total:
         x, weight = x.reshape(-1, x.shape[-1]), weight.ravel()
         square = np.einsum("ij,ij->i", x, x)
         # rounding of an exponent is eps times this; single precision has to be good for it
-        size = self.gamma * np.sqrt(self.square.max() * square.max())
+        size = self.gamma * max(np.sqrt(self.square.max() * square.max()), square.max() / 2)
         dtype = self.dtype if size < SINGLE_SIZE else np.dtype(np.float64)
         A = np.vstack([self.gamma * self.z.T, np.full(len(self.z), -self.gamma / 2)]).astype(dtype)
         V = np.column_stack([x, square]).astype(dtype)

@@ -68,26 +68,6 @@ class KernelSum:
         """
         return (Z - self.center) / self.unit
 
-    def inside_box(
-        self, queries: KernelSum, low: NDArray, high: NDArray
-    ) -> tuple[NDArray, NDArray]:
-        """Return the corners of boxes of other rows, which are in those rows' own coordinates.
-
-        Parameters
-        ----------
-        queries : KernelSum
-            The other rows.
-        low, high : ndarray of shape (n_boxes, n_features)
-            Corners as in ``queries.leaves``.
-
-        Returns
-        -------
-        low, high : ndarray of shape (n_boxes, n_features)
-            Corners in the coordinates of ``inside``.
-        """
-        shift, scale = self.inside(queries.center), queries.unit / self.unit
-        return low * scale + shift, high * scale + shift
-
     @property
     def leaf_order(self) -> NDArray:
         """Numbers of the rows in the order of the tree."""

@@ -224,9 +224,13 @@ class BaseSampler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
     def _fit_schedule(self) -> None:
         """Resolve the bandwidths, on as many rows as a batch may have."""
         X, weight = self._target, self._weight
-        if is_auto(self.batch_size) and len(X) > LAST_ROWS:
-            kept = self._rng().choice(len(X), LAST_ROWS, replace=False, p=weight)
-            X, weight = X[kept], None
+        if is_auto(self.batch_size) and len(X) > LAST_ROWS:  # in proportion to the weights
+            rng = self._rng()
+            order = rng.permutation(len(X))
+            share = np.cumsum(weight[order])
+            level = (np.arange(LAST_ROWS) + rng.random()) / LAST_ROWS * share[-1]
+            place = np.searchsorted(share, level, side="right")
+            X, weight = X[order[np.minimum(place, len(X) - 1)]], None
         self.schedule_.fit(X, sample_weight=weight)
 
     def _fit_field(self) -> None:
@@ -291,7 +295,7 @@ class BaseSampler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
         if not is_auto(self.batch_size) or n_rows <= ALL_ROWS:
             return [None if is_auto(self.batch_size) else self.batch_size] * len(self.sigmas_)
         way = np.log(self.sigmas_[0] / self.sigmas_)
-        way = way / way[-1] if way[-1] > 0 else np.ones(len(way))
+        way = np.clip(way / way[-1], 0, 1) if way[-1] > 0 else np.ones(len(way))
         sizes = FIRST_ROWS + (min(n_rows, LAST_ROWS) - FIRST_ROWS) * way**2
         return [int(size) for size in np.ceil(sizes)]
 

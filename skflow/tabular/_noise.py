@@ -25,6 +25,8 @@ class Uniform(Protocol):
 class RowNoise:
     """Uniform noise, a function of a row's label: the same in any subset, order or chunk.
 
+    The labels have to be of one type everywhere: the number 1 and the float 1.0 are two labels.
+
     Rows that share a label are told apart by their order among each other.
 
     Parameters

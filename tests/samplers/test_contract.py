@@ -313,6 +313,16 @@ def test_bandwidths_of_long_tables_are_those_of_a_batch():
     assert batch.schedule_.sigma_max_ == pytest.approx(every.schedule_.sigma_max_, rel=0.05)
 
 
+def test_bandwidths_of_long_tables_count_weights():
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.standard_normal((3000, 2)), 100 * rng.standard_normal((3000, 2))])
+    weight = np.repeat([1.0, 1e-9], 3000)
+    flow = skflow.SDFlowSampler(random_state=0).fit(X, sample_weight=weight)
+    alone = skflow.SDFlowSampler(random_state=0).fit(X[:3000])
+    assert flow.schedule_.sigma_max_ == pytest.approx(alone.schedule_.sigma_max_, rel=0.02)
+    assert flow.schedule_.sigma_min_ == pytest.approx(alone.schedule_.sigma_min_, rel=0.02)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_growing_batches_fit_like_all_rows(seed):
     X = make_clusters(2500, random_state=seed)
