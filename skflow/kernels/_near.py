@@ -35,6 +35,9 @@ FIRST_ROWS = 512  # summed before anything is left out
 MIN_ROWS = 4000  # of fewer rows all are summed: trees would cost more
 BLOCK_LEAVES = 40  # summed at a time
 PROBES = 8  # boxes of queries that the decision looks at
+# In single precision an exponent of this size rounds by up to 2⁻¹⁰; and γ‖x‖² may be larger by this
+# factor, since what is far away hardly matters, before it may leave the range.
+SINGLE_SIZE, SINGLE_RANGE = 2.0**13, 2.0**60
 WORTH = 0.4  # largest share of the rows for which leaving out the others saves time
 
 
@@ -179,26 +182,33 @@ class _Total:
     def add(self, x: NDArray, weight: NDArray) -> None:
         x, weight = x.reshape(-1, x.shape[-1]), weight.ravel()
         square = np.einsum("ij,ij->i", x, x)
-        # rounding of an exponent is eps times this; single precision has to be good for it
-        size = self.gamma * max(np.sqrt(self.square.max() * square.max()), square.max() / 2)
-        dtype = self.dtype if size < SINGLE_SIZE else np.dtype(np.float64)
-        A = np.vstack([self.gamma * self.z.T, np.full(len(self.z), -self.gamma / 2)]).astype(dtype)
-        V = np.column_stack([x, square]).astype(dtype)
-        E = V @ A
-        E += weight[:, None].astype(dtype)
-        top = np.maximum(self.top, E.max(axis=0))
-        E -= top.astype(dtype)
+        E, top = self._exponents(x, square, weight, self.dtype)
+        # What single precision rounds is a share of an exponent. That of terms that matter is near
+        # the top; if even the top is large, or out of range, double precision it has to be.
+        depth = self.gamma / 2 * np.append(self.square, square.max() / SINGLE_RANGE) - np.append(
+            top, 0
+        )
+        if self.dtype != np.float64 and not depth.max() < SINGLE_SIZE:
+            E, top = self._exponents(x, square, weight, np.dtype(np.float64))
+        E -= top.astype(E.dtype)
         np.exp(E, out=E)
-        V[:, -1] = 1
-        sums = (V if self.moment else V[:, -1:]).T @ E
+        V = np.column_stack([x, np.ones(len(x))]) if self.moment else np.ones((len(x), 1))
+        sums = V.astype(E.dtype).T @ E
         self.total = self.total * np.exp(self.top - top) + sums
         self.top = top
+
+    def _exponents(
+        self, x: NDArray, square: NDArray, weight: NDArray, dtype: np.dtype
+    ) -> tuple[NDArray, NDArray]:
+        """Exponents less those parts that depend on the query alone, and their running maximum."""
+        with np.errstate(over="ignore", invalid="ignore"):  # judged by the caller
+            A = np.vstack([self.gamma * self.z.T, np.full(len(self.z), -self.gamma / 2)])
+            E = np.column_stack([x, square]).astype(dtype) @ A.astype(dtype)
+            E += weight[:, None].astype(dtype)
+            return E, np.maximum(self.top, E.max(axis=0))
 
     def log_sum(self) -> NDArray:
         return np.asarray(np.log(self.total[-1]) + self.top - self.gamma / 2 * self.square)
 
     def mean(self) -> NDArray:
         return np.asarray((self.total[:-1] / self.total[-1]).T)
-
-
-SINGLE_SIZE = 2.0**13  # rounds an exponent by up to 2⁻¹⁰
