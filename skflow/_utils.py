@@ -90,6 +90,14 @@ def normalize_weights(weight: NDArray | None, n_rows: int) -> NDArray:
     return weight / weight.sum()
 
 
+def draw_evenly(weight: NDArray, n: int, rng: np.random.Generator) -> NDArray:
+    """Places of n rows drawn in proportion to their weights, one from each of n equal shares."""
+    share = np.cumsum(weight)
+    level = (np.arange(n) + rng.random()) / n
+    place = np.searchsorted(share, level * share[-1], side="right")
+    return np.minimum(place, len(weight) - 1)
+
+
 def distinct_rows(X: NDArray, sample_weight: NDArray | None = None) -> tuple[NDArray, NDArray]:
     """Merge equal rows and drop those of zero weight.
 

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow._utils import check_tolerance, lookup, normalize_weights
+from skflow._utils import check_tolerance, draw_evenly, lookup, normalize_weights
 from skflow.fields._base import Field, Frozen, Recipe, Run
 from skflow.kernels import KernelSum
 
@@ -122,10 +122,8 @@ class KernelRun(Run):
 
         The rows of a share are neighbours in the order, so a batch looks like the whole.
         """
-        share = np.cumsum(np.ones(len(order)) if weight is None else weight[order])
-        level = (np.arange(size) + self.rng.random()) / size
-        place = np.searchsorted(share, level * share[-1], side="right")
-        return order[np.minimum(place, len(order) - 1)]
+        share = np.ones(len(order)) if weight is None else weight[order]
+        return order[draw_evenly(share, size, self.rng)]
 
 
 def constant_steps(n_steps: int) -> NDArray:

@@ -17,7 +17,7 @@ The queries of a box are summed about its middle, which is why small bandwidths 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,11 +60,6 @@ class Leaves:
     low: NDArray
     high: NDArray
 
-    def corners(self, x: NDArray, which: Any) -> tuple[NDArray, NDArray]:
-        """Corners of the boxes of some leaves, in whatever coordinates the rows x are."""
-        leaves = x[self.numbers[which]]
-        return leaves.min(axis=1), leaves.max(axis=1)
-
     @classmethod
     def of(cls, x: NDArray) -> Leaves:
         """Build the tree of the rows x, (n_rows, n_features)."""
@@ -74,14 +69,18 @@ class Leaves:
         place = start[:, None] + np.arange((stop - start).max())
         is_row = place < stop[:, None]
         numbers = np.asarray(order)[np.minimum(place, stop[:, None] - 1)]
-        leaves = x[numbers]
-        return cls(numbers, is_row, leaves.min(axis=1), leaves.max(axis=1))
+        return cls(numbers, is_row, *_corners(x[numbers]))
 
     def squared_distances(self, low: NDArray, high: NDArray) -> NDArray:
         """Squared distances of the leaves' boxes to another box."""
         gap = np.maximum(self.low - high, low - self.high)
         np.maximum(gap, 0, out=gap)
         return np.einsum("ij,ij->i", gap, gap)
+
+
+def _corners(leaves: NDArray) -> tuple[NDArray, NDArray]:
+    """Corners of the boxes of leaves, (n_leaves, size, n_features)."""
+    return leaves.min(axis=1), leaves.max(axis=1)
 
 
 def is_near(rows: KernelSum, queries: KernelSum, sigma: float, tol: float) -> bool:
@@ -93,7 +92,7 @@ def is_near(rows: KernelSum, queries: KernelSum, sigma: float, tol: float) -> bo
         return False
     leaves, boxes = rows.leaves, queries.leaves
     probes = np.linspace(0, len(boxes.numbers) - 1, PROBES).astype(int)
-    low, high = boxes.corners(rows.inside(queries.rows), probes)
+    low, high = _corners(rows.inside(queries.rows[boxes.numbers[probes]]))
     reach /= rows.unit
     kept = 0
     for box in zip(low, high, strict=True):
@@ -144,7 +143,7 @@ def near_sums(
     mass = top + np.log(np.exp(weight - top[:, None]).sum(axis=1))
     gamma = (rows.unit / sigma) ** 2
     z = rows.inside(queries.rows)
-    low, high = boxes.corners(z, slice(None))
+    low, high = _corners(z[boxes.numbers])
     first = -(-FIRST_ROWS // leaves.numbers.shape[1])
     mean = np.empty((queries.n_rows, rows.n_features if moment else 0), rows.dtype)
     log_sum = np.empty(queries.n_rows)

@@ -32,6 +32,7 @@ from skflow._utils import (
     check_scale,
     check_weights,
     distinct_rows,
+    draw_evenly,
     is_auto,
     lookup,
     make_generator,
@@ -227,10 +228,7 @@ class BaseSampler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
         if is_auto(self.batch_size) and len(X) > LAST_ROWS:  # in proportion to the weights
             rng = self._rng()
             order = rng.permutation(len(X))
-            share = np.cumsum(weight[order])
-            level = (np.arange(LAST_ROWS) + rng.random()) / LAST_ROWS * share[-1]
-            place = np.searchsorted(share, level, side="right")
-            X, weight = X[order[np.minimum(place, len(X) - 1)]], None
+            X, weight = X[order[draw_evenly(weight[order], LAST_ROWS, rng)]], None
         self.schedule_.fit(X, sample_weight=weight)
 
     def _fit_field(self) -> None:
