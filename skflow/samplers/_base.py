@@ -14,24 +14,19 @@ algorithm 1.
 from __future__ import annotations
 
 import warnings
-from abc import ABC
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
+from sklearn.base import OneToOneFeatureMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skflow._utils import (
     check_count,
     check_rows,
-    check_scale,
-    check_weights,
-    distinct_rows,
     draw_evenly,
     is_auto,
     lookup,
@@ -40,13 +35,13 @@ from skflow._utils import (
     unwrap_source,
     warn_if_sliced,
 )
-from skflow.fields import Recipe, compute_threads, displacement, make_field, replay
+from skflow.fields import compute_threads, displacement, replay
+from skflow.fields._align import ALIGNMENTS, apply_affine, gaussian_base, uniform_base
+from skflow.fields._callbacks import FitTask, ends_callbacks
+from skflow.fields._marginals import match_marginals
+from skflow.fields._mover import Mover
 from skflow.metrics import energy_distance
-from skflow.samplers._align import ALIGNMENTS, apply_affine, gaussian_base, uniform_base
-from skflow.samplers._callbacks import CallbackSupportMixin, FitTask, ends_callbacks
-from skflow.samplers._marginals import match_marginals
 from skflow.samplers._path import Path
-from skflow.schedules import make_schedule, resolve_bandwidth
 
 __all__ = ["BaseSampler"]
 
@@ -61,57 +56,15 @@ FEW_ROWS = 10  # a population of fewer rows than this hardly has a shape
 BASES = {"gaussian": gaussian_base, "uniform": uniform_base}
 
 
-class BaseSampler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
+class BaseSampler(OneToOneFeatureMixin, Mover):
     """Base class of all samplers: parameters in, one loop, rows out."""
 
-    # a source belongs to the fit: with metadata routing it is passed on without being asked for
-    __metadata_request__fit = {"X_source": True}  # noqa: RUF012 (scikit-learn's own idiom)
-
-    field: Any
-    schedule: Any
-    n_steps: int
-    step_size: Any
-    first_step_norm: Any
-    align: Any
-    n_noise: Any
     batch_size: Any
     base: Any
     match_marginals: bool
     n_reference: Any
-    n_jobs: int | None
     verbose: int
-    random_state: Any
     _path: Path | None
-
-    # ----------------------------------------------------------------------------- parameters
-    def set_params(self, **params: Any) -> BaseSampler:
-        """Set parameters; ``schedule__sigma_min=…`` turns the name "cosine" into its object.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameters of the sampler, and of its field and schedule behind ``field__`` and
-            ``schedule__``, whether those are objects or still names.
-
-        Returns
-        -------
-        self : BaseSampler
-            The sampler.
-        """
-        for part, make in self._named_parts().items():
-            if part in params:
-                setattr(self, part, params.pop(part))
-            nested = any(key.startswith(f"{part}__") for key in params)
-            if nested and isinstance(getattr(self, part), str):
-                setattr(self, part, make(getattr(self, part)))
-        return super().set_params(**params)
-
-    def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
-        """Parameters that may be names, with what makes their objects, the field first."""
-        return {"field": make_field, "schedule": self._make_schedule}
-
-    def _make_schedule(self, spec: Any) -> Any:
-        return make_schedule(make_field(self.field).recipe().schedule if is_auto(spec) else spec)
 
     # ------------------------------------------------------------------------------------ fit
     @ends_callbacks
@@ -155,26 +108,7 @@ class BaseSampler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
         X_source, is_whole = unwrap_source(X_source)
         n_steps = 0 if X_source is None else self.n_steps
         task = FitTask(self, X, y, sample_weight, n_steps=n_steps)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
-        weight = check_weights(sample_weight, X)
-        self._fitted_recipe, self.step_sizes_ = self._recipe(), self._step_sizes()
-        n_rows = len(X)
-        X, weight = distinct_rows(X, weight)  # a weighted summary of X is the same target
-        # drawn once, so that transform is a function of its rows, in any thread
-        self._seed = make_generator(self.random_state).integers(2**32, size=4)
-        self.center_ = weight @ X.astype(np.float64)
-        self._target, self._weight = (X - self.center_).astype(X.dtype), weight
-        self.schedule_ = clone(self._make_schedule(self.schedule))
-        self._fit_schedule()
-        self.sigmas_ = self.schedule_.sigmas(self.n_steps)
-        self.noise_levels_ = self.sigmas_
-        self.first_step_norm_ = None
-        length = self._recipe().first_step_norm
-        if length is not None:
-            self.first_step_norm_ = resolve_bandwidth(
-                length, self._target, sample_weight=weight, name="first_step_norm"
-            )
-        self._fit_field()
+        n_rows = self._fit_target(X, sample_weight)
         self._source_as_long = not is_whole and np.shape(X_source)[:1] == (n_rows,)
         self._path = None
         if X_source is not None:
@@ -205,18 +139,6 @@ class BaseSampler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
         }
 
     @property
-    def target_(self) -> NDArray:
-        """Distinct rows of the target, in lexicographic order, up to rounding."""
-        check_is_fitted(self)
-        return self._restore(self._target, self._target.dtype)
-
-    @property
-    def target_weight_(self) -> NDArray:
-        """Their weights, summing to one."""
-        check_is_fitted(self)
-        return self._weight.copy()
-
-    @property
     def source_(self) -> NDArray | None:
         """The reference rows of ``X_source``, up to rounding; None if none was given."""
         check_is_fitted(self)
@@ -231,61 +153,14 @@ class BaseSampler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
             X, weight = X[order[draw_evenly(weight[order], LAST_ROWS, rng)]], None
         self.schedule_.fit(X, sample_weight=weight)
 
-    def _fit_field(self) -> None:
-        self.field_ = clone(make_field(self.field))
-        self.field_.fit(self._target, self.sigmas_, sample_weight=self._weight)
-
     def _check_parameters(self) -> None:
-        check_count(self.n_steps, name="n_steps")
+        self._check_step_parameters()
         if not is_auto(self.n_reference):
             check_count(self.n_reference, name="n_reference")
-        recipe = self._recipe()
-        if self.first_step_norm is not None:
-            if not isinstance(self.first_step_norm, str):
-                check_scale(self.first_step_norm, name="first_step_norm")
-            if not is_auto(self.step_size):
-                raise ValueError(
-                    f"first_step_norm={self.first_step_norm!r} sets the step size, so it excludes "
-                    f"step_size={self.step_size!r}: leave one of them at its default."
-                )
-        if recipe.align is not None:
-            lookup(ALIGNMENTS, recipe.align, name="align")
-        check_count(recipe.n_noise, name="n_noise", minimum=0)
         if self.batch_size is not None and not is_auto(self.batch_size):
             check_count(self.batch_size, name="batch_size")
         if isinstance(self.base, str) or self.base is None:
             lookup(BASES, self.base, name="base")
-        if self.n_jobs is not None and not (isinstance(self.n_jobs, Integral) and self.n_jobs < 0):
-            check_count(self.n_jobs, name="n_jobs")
-
-    def _recipe(self) -> Recipe:
-        """The field's recipe, with whatever the user chose put in its place."""
-        auto = make_field(self.field).recipe()
-        return Recipe(
-            schedule=auto.schedule,
-            align=auto.align if is_auto(self.align) else self.align,
-            n_noise=auto.n_noise if is_auto(self.n_noise) else self.n_noise,
-            step_size=auto.step_size,
-            first_step_norm=(
-                auto.first_step_norm
-                if self.first_step_norm is None and is_auto(self.step_size)
-                else self.first_step_norm
-            ),
-        )
-
-    def _step_sizes(self) -> NDArray:
-        if is_auto(self.step_size):
-            return self._recipe().step_size(self.n_steps)
-        try:
-            eta = np.broadcast_to(np.asarray(self.step_size, float), (self.n_steps,))
-        except (TypeError, ValueError):
-            eta = np.full(1, np.nan)
-        if not np.isfinite(eta).all() or (eta < 0).any():
-            raise ValueError(
-                "step_size must be 'auto', a non-negative number or an array of n_steps="
-                f"{self.n_steps} of them, got {self.step_size!r}."
-            )
-        return eta
 
     def _batch_sizes(self, n_rows: int) -> list[int | None]:
         """Rows of either population that each step of n_rows moving rows is to use."""
@@ -332,8 +207,8 @@ class BaseSampler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
                     f"sigma={self.sigmas_[k]:.3g}: choose a smaller step_size or first_step_norm, "
                     "or a schedule with a larger sigma_min."
                 )
-            if k == 0 and self.first_step_norm_ is not None:
-                eta = np.full(len(eta), _step_size_for(dY, self.first_step_norm_))
+            if k == 0:
+                eta = self._step_sizes_from(dY)
             if path is not None and record is not None:
                 path.steps.append((float(eta[k]), record))
             Y = Y + Y.dtype.type(eta[k]) * dY
@@ -362,9 +237,6 @@ class BaseSampler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
         with compute_threads(self.n_jobs):  # once for the whole flow
             shown = progress(steps, total=total, verbose=self.verbose, label=label)
             return deque(shown, maxlen=1).pop()
-
-    def _rng(self) -> np.random.Generator:
-        return np.random.default_rng(self._seed)
 
     # ------------------------------------------------------------------------------- transform
     def fit_transform(
@@ -453,9 +325,6 @@ class BaseSampler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
         dtype = X.dtype if self._path is None else self._path.start.dtype
         return (X - self.center_).astype(dtype), X.dtype
 
-    def _restore(self, Y: NDArray, dtype: Any) -> NDArray:
-        return (Y + self.center_).astype(dtype)
-
     # ---------------------------------------------------------------------------------- sample
     def sample(self, n_samples: int = 1, random_state: Any = None) -> NDArray:
         """Draw new rows: rows of the base distribution, moved onto the target.
@@ -538,17 +407,6 @@ class BaseSampler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
         warn_if_sliced(self)
         n = self._population() if self._path is None else len(self._path.start)
         return -energy_distance(X, self.sample(n), weight_X=sample_weight, n_jobs=self.n_jobs)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-
-def _step_size_for(dY: NDArray, norm: float) -> float:
-    """Step size that gives displacements this mean norm; 0 at rest."""
-    mean_norm = np.linalg.norm(dY.astype(np.float64), axis=1).mean()
-    return norm / mean_norm if mean_norm else 0.0
 
 
 def _draw_rows(rows: NDArray, n: int, rng: np.random.Generator) -> NDArray:

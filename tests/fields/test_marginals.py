@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import rankdata
 
 from skflow import SDFlowSampler
+from skflow.fields._marginals import match_marginals
 from skflow.metrics import energy_distance, energy_floor
-from skflow.samplers._marginals import match_marginals
 
 
 def table(seed):

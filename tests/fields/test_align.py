@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from skflow.fields._align import _moments, affine_map, apply_affine, gaussian_base, uniform_base
 from skflow.metrics import transport_cost_ratio
-from skflow.samplers._align import _moments, affine_map, apply_affine, gaussian_base, uniform_base
 
 
 @pytest.fixture

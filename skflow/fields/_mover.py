@@ -1,0 +1,198 @@
+r"""What samplers and generators have in common: a target, a field, and steps along it.
+
+.. math:: y ← y + η_k \, v(z; p, q_k, σ_k), \qquad z = y + σ_k ε, \quad k = 1 … n
+
+A *mover* applies this line, to free particles (a sampler) or to what a generator returns.
+
+References
+----------
+Weber, R. (2023). The Score-Difference Flow for Implicit Generative Modeling. arXiv:2304.12906.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Callable
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skflow._utils import (
+    check_count,
+    check_scale,
+    check_weights,
+    distinct_rows,
+    is_auto,
+    lookup,
+    make_generator,
+)
+from skflow.fields import make_field
+from skflow.fields._align import ALIGNMENTS
+from skflow.fields._base import Recipe
+from skflow.fields._callbacks import CallbackSupportMixin
+from skflow.schedules import make_schedule, resolve_bandwidth
+
+__all__ = ["Mover"]
+
+
+class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
+    """Base class of whatever moves rows along a field: parameters, and the target side of a fit."""
+
+    # a source belongs to the fit: with metadata routing it is passed on without being asked for
+    __metadata_request__fit = {"X_source": True}  # noqa: RUF012 (scikit-learn's own idiom)
+
+    field: Any
+    schedule: Any
+    n_steps: int
+    step_size: Any
+    first_step_norm: Any
+    align: Any
+    n_noise: Any
+    n_jobs: int | None
+    random_state: Any
+    center_: NDArray
+    _target: NDArray
+    _weight: NDArray
+
+    # ----------------------------------------------------------------------------- parameters
+    def set_params(self, **params: Any) -> Mover:
+        """Set parameters; ``schedule__sigma_min=…`` turns the name "cosine" into its object.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters of the mover, and of its field and schedule behind ``field__`` and
+            ``schedule__``, whether those are objects or still names.
+
+        Returns
+        -------
+        self : Mover
+            The mover.
+        """
+        for part, make in self._named_parts().items():
+            if part in params:
+                setattr(self, part, params.pop(part))
+            nested = any(key.startswith(f"{part}__") for key in params)
+            if nested and isinstance(getattr(self, part), str):
+                setattr(self, part, make(getattr(self, part)))
+        return super().set_params(**params)
+
+    def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
+        """Parameters that may be names, with what makes their objects, the field first."""
+        return {"field": make_field, "schedule": self._make_schedule}
+
+    def _make_schedule(self, spec: Any) -> Any:
+        return make_schedule(make_field(self.field).recipe().schedule if is_auto(spec) else spec)
+
+    def _check_step_parameters(self) -> None:
+        check_count(self.n_steps, name="n_steps")
+        recipe = self._recipe()
+        if self.first_step_norm is not None:
+            if not isinstance(self.first_step_norm, str):
+                check_scale(self.first_step_norm, name="first_step_norm")
+            if not is_auto(self.step_size):
+                raise ValueError(
+                    f"first_step_norm={self.first_step_norm!r} sets the step size, so it excludes "
+                    f"step_size={self.step_size!r}: leave one of them at its default."
+                )
+        if recipe.align is not None:
+            lookup(ALIGNMENTS, recipe.align, name="align")
+        check_count(recipe.n_noise, name="n_noise", minimum=0)
+        if self.n_jobs is not None and not (isinstance(self.n_jobs, Integral) and self.n_jobs < 0):
+            check_count(self.n_jobs, name="n_jobs")
+
+    def _recipe(self) -> Recipe:
+        """The field's recipe, with whatever the user chose put in its place."""
+        auto = make_field(self.field).recipe()
+        return Recipe(
+            schedule=auto.schedule,
+            align=auto.align if is_auto(self.align) else self.align,
+            n_noise=auto.n_noise if is_auto(self.n_noise) else self.n_noise,
+            step_size=auto.step_size,
+            first_step_norm=(
+                auto.first_step_norm
+                if self.first_step_norm is None and is_auto(self.step_size)
+                else self.first_step_norm
+            ),
+        )
+
+    def _step_sizes(self) -> NDArray:
+        if is_auto(self.step_size):
+            return self._recipe().step_size(self.n_steps)
+        try:
+            eta = np.broadcast_to(np.asarray(self.step_size, float), (self.n_steps,))
+        except (TypeError, ValueError):
+            eta = np.full(1, np.nan)
+        if not np.isfinite(eta).all() or (eta < 0).any():
+            raise ValueError(
+                "step_size must be 'auto', a non-negative number or an array of n_steps="
+                f"{self.n_steps} of them, got {self.step_size!r}."
+            )
+        return eta
+
+    # ----------------------------------------------------------------------------- the target
+    def _fit_target(self, X: ArrayLike, sample_weight: ArrayLike | None) -> int:
+        """Validate the target, resolve what is "auto" on it, fit the field; return its rows."""
+        X = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
+        weight = check_weights(sample_weight, X)
+        self._fitted_recipe, self.step_sizes_ = self._recipe(), self._step_sizes()
+        n_rows = len(X)
+        X, weight = distinct_rows(X, weight)  # a weighted summary of X is the same target
+        # drawn once, so that transform is a function of its rows, in any thread
+        self._seed = make_generator(self.random_state).integers(2**32, size=4)
+        self.center_ = weight @ X.astype(np.float64)
+        self._target, self._weight = (X - self.center_).astype(X.dtype), weight
+        self.schedule_ = clone(self._make_schedule(self.schedule))
+        self._fit_schedule()
+        self.sigmas_ = self.schedule_.sigmas(self.n_steps)
+        self.noise_levels_ = self.sigmas_
+        self.first_step_norm_ = None
+        length = self._recipe().first_step_norm
+        if length is not None:
+            self.first_step_norm_ = resolve_bandwidth(
+                length, self._target, sample_weight=weight, name="first_step_norm"
+            )
+        self._fit_field()
+        return n_rows
+
+    def _fit_schedule(self) -> None:
+        self.schedule_.fit(self._target, sample_weight=self._weight)
+
+    def _fit_field(self) -> None:
+        self.field_ = clone(make_field(self.field))
+        self.field_.fit(self._target, self.sigmas_, sample_weight=self._weight)
+
+    @property
+    def target_(self) -> NDArray:
+        """Distinct rows of the target, in lexicographic order, up to rounding."""
+        check_is_fitted(self)
+        return self._restore(self._target, self._target.dtype)
+
+    @property
+    def target_weight_(self) -> NDArray:
+        """Their weights, summing to one."""
+        check_is_fitted(self)
+        return self._weight.copy()
+
+    def _step_sizes_from(self, dY: NDArray) -> NDArray:
+        """Step sizes of a flow whose first displacement is dY."""
+        if self.first_step_norm_ is None:
+            return self.step_sizes_
+        mean_norm = np.linalg.norm(dY.astype(np.float64), axis=1).mean()
+        eta = self.first_step_norm_ / mean_norm if mean_norm else 0.0  # 0 at rest
+        return np.full(len(self.step_sizes_), eta)
+
+    def _rng(self) -> np.random.Generator:
+        return np.random.default_rng(self._seed)
+
+    def _restore(self, Y: NDArray, dtype: Any) -> NDArray:
+        return (Y + self.center_).astype(dtype)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
