@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from skflow.generators import SDFlowGenerator
 from skflow.samplers import MMDFlowSampler, SDFlowSampler
 from skflow.tabular import TableTransport
 
-__all__ = ["MMDFlowSampler", "SDFlowSampler", "TableTransport", "__version__"]
+__all__ = ["MMDFlowSampler", "SDFlowGenerator", "SDFlowSampler", "TableTransport", "__version__"]
 __version__ = "0.1.0"

@@ -98,6 +98,12 @@ def draw_evenly(weight: NDArray, n: int, rng: np.random.Generator) -> NDArray:
     return np.minimum(place, len(weight) - 1)
 
 
+def draw_rows(rows: NDArray, n: int, rng: np.random.Generator) -> NDArray:
+    """Draw n rows; none twice before all have been drawn."""
+    order = [rng.permutation(len(rows)) for _ in range(-(-n // len(rows)))]
+    return rows[np.concatenate(order)[:n]]
+
+
 def distinct_rows(X: NDArray, sample_weight: NDArray | None = None) -> tuple[NDArray, NDArray]:
     """Merge equal rows and drop those of zero weight.
 

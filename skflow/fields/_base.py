@@ -88,6 +88,9 @@ class Run(ABC):
             Displacement for η = 1, in the units of the data.
         """
 
+    def renew(self) -> None:  # noqa: B027 (nothing to forget is a fair default)
+        """Forget what belongs to single rows: the next rows are a new draw of the population."""
+
     @abstractmethod
     def frozen(self) -> Frozen:
         """Return the velocity of the last evaluation, as a function of any queries.

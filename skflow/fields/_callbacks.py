@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 __all__ = ["CallbackSupportMixin", "FitTask", "ends_callbacks"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
 try:
@@ -79,8 +80,8 @@ class FitTask:
         self._root.call_on_fit_task_begin(**self._seen)
 
     def watch(
-        self, steps: Iterator[NDArray], fitted: Callable[[], dict[str, Any]]
-    ) -> Iterator[NDArray]:
+        self, steps: Iterator[T], fitted: Callable[[], dict[str, Any]], name: str = "step"
+    ) -> Iterator[T]:
         """Take the steps one by one, until they end or a callback asks to stop.
 
         Parameters
@@ -90,14 +91,16 @@ class FitTask:
         fitted : callable
             Returns the attributes that the fit would set if it ended now; called only if a
             callback wants to see the fitted estimator.
+        name : str, default="step"
+            What a step is called.
 
         Yields
         ------
-        state : ndarray
+        state : object
             What ``steps`` yields.
         """
         for _ in range(self.n_steps):
-            task = self._root.subcontext(task_name="step")
+            task = self._root.subcontext(task_name=name)
             task.call_on_fit_task_begin(**self._seen)
             state = next(steps)
             stop = task.call_on_fit_task_end(**self._seen, reconstruction_attributes=fitted)

@@ -107,6 +107,10 @@ class KernelRun(Run):
         v, self._frozen = self._evaluate(queries, p, q, sigma, 0.0 if self.by_row else self.tol)
         return v
 
+    def renew(self) -> None:
+        """Forget what belongs to single rows; see `Run.renew`."""
+        self._order = None
+
     def frozen(self) -> Frozen:
         """Return the velocity of the last evaluation; see `Run.frozen`."""
         return self._frozen
@@ -221,6 +225,10 @@ class _ScoreDifferenceRun(KernelRun):
     ) -> None:
         super().__init__(target, rng, tol)
         self.D_p, self.D_q = D_p, D_q
+
+    def renew(self) -> None:
+        super().renew()
+        self.D_p, self.D_q = type(self.D_p)(), type(self.D_q)()
 
     def _evaluate(
         self, queries: Queries, p: KernelSum, q: KernelSum, sigma: float, tol: float

@@ -141,9 +141,10 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
         weight = check_weights(sample_weight, X)
         self._fitted_recipe, self.step_sizes_ = self._recipe(), self._step_sizes()
         n_rows = len(X)
-        X, weight = distinct_rows(X, weight)  # a weighted summary of X is the same target
         # drawn once, so that transform is a function of its rows, in any thread
         self._seed = make_generator(self.random_state).integers(2**32, size=4)
+        X, weight = self._hold_out(X, weight)
+        X, weight = distinct_rows(X, weight)  # a weighted summary of X is the same target
         self.center_ = weight @ X.astype(np.float64)
         self._target, self._weight = (X - self.center_).astype(X.dtype), weight
         self.schedule_ = clone(self._make_schedule(self.schedule))
@@ -158,6 +159,10 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
             )
         self._fit_field()
         return n_rows
+
+    def _hold_out(self, X: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray | None]:
+        """Rows that are learnt from; a mover may set some aside."""
+        return X, weight
 
     def _fit_schedule(self) -> None:
         self.schedule_.fit(self._target, sample_weight=self._weight)

@@ -28,6 +28,7 @@ from skflow._utils import (
     check_count,
     check_rows,
     draw_evenly,
+    draw_rows,
     is_auto,
     lookup,
     make_generator,
@@ -362,7 +363,7 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
     def _draw_base(self, n: int, rng: np.random.Generator) -> NDArray:
         """Centred rows of the base distribution, or of the reference source if there is one."""
         if self._path is not None:
-            return _draw_rows(self._path.start, n, rng)
+            return draw_rows(self._path.start, n, rng)
         if isinstance(self.base, str):
             draw = lookup(BASES, self.base, name="base")
             return draw(n, self._target, self._weight, rng).astype(self._target.dtype)
@@ -372,7 +373,7 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
                 raise ValueError(f"base(n, rng) returned {len(rows)} rows, but n={n} were asked.")
         else:
             rows = check_rows(self.base, name="base", n_features=self.n_features_in_)
-            rows = _draw_rows(rows, n, rng)
+            rows = draw_rows(rows, n, rng)
         return (rows - self.center_).astype(self._target.dtype)
 
     # ----------------------------------------------------------------------------------- score
@@ -407,9 +408,3 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         warn_if_sliced(self)
         n = self._population() if self._path is None else len(self._path.start)
         return -energy_distance(X, self.sample(n), weight_X=sample_weight, n_jobs=self.n_jobs)
-
-
-def _draw_rows(rows: NDArray, n: int, rng: np.random.Generator) -> NDArray:
-    """Draw n rows; none twice before all have been drawn."""
-    order = [rng.permutation(len(rows)) for _ in range(-(-n // len(rows)))]
-    return rows[np.concatenate(order)[:n]]

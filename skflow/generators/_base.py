@@ -1,0 +1,466 @@
+r"""The loop that trains a generator, written once.
+
+.. math:: y = g_θ(ξ), \qquad y' = y + η_k \, v(z; p, q, σ_k), \quad z = y + σ_k ε, \qquad
+          θ ← θ - \frac{λ_k}{2} ∇_θ \|g_θ(ξ) - y'\|²
+
+The rows are those a generator returns, and the step that moves free particles moves them. Then the
+generator learns, like any regressor, to return the moved rows. An epoch goes once down the noise
+schedule: wide bandwidths see how much mass every mode has, narrow ones what it looks like.
+
+References
+----------
+Weber, R. (2023). The Score-Difference Flow for Implicit Generative Modeling. arXiv:2304.12906,
+algorithm 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skflow._utils import (
+    check_count,
+    check_rows,
+    check_weights,
+    is_auto,
+    lookup,
+    make_generator,
+    progress,
+    unwrap_source,
+    warn_if_sliced,
+)
+from skflow.fields import compute_threads, displacement
+from skflow.fields._align import ALIGNMENTS
+from skflow.fields._callbacks import FitTask, ends_callbacks
+from skflow.fields._marginals import match_marginals
+from skflow.fields._mover import Mover
+from skflow.generators._priors import make_prior
+from skflow.generators._regressors import Frame, Learner, make_regressor
+from skflow.metrics import energy_distance
+
+__all__ = ["BaseGenerator"]
+
+EPOCHS = 10  # "auto" for a regressor that is updated; one that is fitted anew has a single epoch
+ALIGNED_ROWS = 8192  # of the prior, for the affine start and for the marginals of samples
+SCORED_ROWS = 1000  # samples that are compared with rows held out
+LARGEST = 1e30  # value that a generator may return: single precision ends at 3e38
+KEEP_EVERY = 10  # steps between copies of a state to fall back to
+
+
+class BaseGenerator(Mover):
+    """Base class of all generators: parameters in, one loop, a regressor out."""
+
+    generator: Any
+    latent_dim: int | None
+    prior: Any
+    n_epochs: Any
+    learning_rate: Any
+    batch_size: int
+    window: int
+    match_marginals: bool
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    warm_start: bool
+    verbose: int
+    _learner: Learner
+
+    # ------------------------------------------------------------------------------------ fit
+    @ends_callbacks
+    def fit(
+        self,
+        X: ArrayLike,
+        y: None = None,
+        *,
+        X_source: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> BaseGenerator:
+        """Train the generator until what it returns is distributed like the target.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Target rows.
+        y : None
+            Ignored.
+        X_source : array-like of shape (n_source_rows, latent_dim), default=None
+            Source rows; in a cross-validation ``skflow.model_selection.whole(X_source)``. If given,
+            they are the prior, and ``transform`` is a map from source to target. They may have
+            other columns than the target. scikit-learn's callbacks (``set_callbacks``, from
+            scikit-learn 1.9) see every epoch, and may end the training after it.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Non-negative weights of the target rows; a row of weight two counts as two rows.
+
+        Returns
+        -------
+        self : BaseGenerator
+            The fitted generator.
+
+        Raises
+        ------
+        TypeError
+            If ``generator`` is no regressor.
+        ValueError
+            If X is empty or not finite, or a parameter is out of its range, or training diverges;
+            the message names what to change. After a divergence the generator is as it was before.
+        """
+        self._check_parameters()
+        X_source, is_whole = unwrap_source(X_source)
+        before = self.__dict__.get("_learner") if self.warm_start else None
+        center = self.__dict__.get("center_")
+        task = FitTask(self, X, y, sample_weight, n_steps=self._n_epochs())
+        n_rows = self._fit_target(X, sample_weight)
+        self._source_as_long = not is_whole and np.shape(X_source)[:1] == (n_rows,)
+        self._has_source = X_source is not None
+        prior = self.prior
+        if self._has_source:
+            prior = check_rows(X_source, name="X_source", n_features=self.latent_dim)
+        self._prior, self.latent_dim_ = make_prior(prior, self.latent_dim, self.n_features_in_)
+        self._n_source = len(prior) if self._has_source else None
+        rng = self._rng()
+        with compute_threads(self.n_jobs):
+            if before is None or center is None:
+                self._learner = self._make_learner(rng)
+            else:
+                self._learner = self._resume(before, center)
+            self._train(task, rng)
+        task.end()
+        return self
+
+    def _check_parameters(self) -> None:
+        self._check_step_parameters()
+        check_count(self.batch_size, name="batch_size")
+        check_count(self.window, name="window")
+        check_count(self.n_iter_no_change, name="n_iter_no_change")
+        if not is_auto(self.n_epochs):
+            check_count(self.n_epochs, name="n_epochs")
+        fraction = self.validation_fraction
+        if not isinstance(fraction, Real) or not 0 < fraction < 1:
+            raise ValueError(
+                f"validation_fraction must be a number between 0 and 1, got {fraction!r}."
+            )
+
+    def _n_epochs(self) -> int:
+        if not is_auto(self.n_epochs):
+            return self.n_epochs
+        # known before the regressor is made; a wrapped one has the same method
+        is_updated = self.generator is None or hasattr(self.generator, "partial_fit")
+        return EPOCHS if is_updated else 1
+
+    def _hold_out(self, X: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray | None]:
+        """Set rows aside that early stopping is judged by."""
+        self._held_out: tuple[NDArray, NDArray | None] | None = None
+        if not self.early_stopping:
+            return X, weight
+        n = int(np.ceil(self.validation_fraction * len(X)))
+        order = self._rng().permutation(len(X))
+        held, kept = order[:n], order[n:]
+        if len(kept) == 0:
+            raise ValueError(
+                f"early_stopping=True with validation_fraction={self.validation_fraction} leaves "
+                f"no row of {len(X)} to learn from: give more rows, or a smaller fraction."
+            )
+        if weight is None:
+            self._held_out = X[held], None
+            return X[kept], None
+        self._held_out = X[held], check_weights(weight[held], X[held])
+        return X[kept], check_weights(weight[kept], X[kept])
+
+    def _make_learner(self, rng: np.random.Generator) -> Learner:
+        """A fresh regressor, and the coordinates it works in."""
+        xi = self._prior(ALIGNED_ROWS if self._n_source is None else self._n_source, rng)
+        frame = self._make_frame(xi.astype(np.float64))
+        seed = int(rng.integers(2**31))
+        residual = frame.aligned(xi[:100]) / frame.scale
+        probe = np.random.default_rng(seed).standard_normal(residual.shape)
+        regressor = make_regressor(self.generator, frame.inputs(xi[:100]), probe, seed)
+        learner = Learner(regressor, frame, self.window)
+        learner.initialize(xi, self.n_features_in_)
+        return learner
+
+    def _make_frame(self, xi: NDArray) -> Frame:
+        (latent_dim, d), X = (xi.shape[1], self.n_features_in_), self._target
+        if self._fitted_recipe.align is None:  # the generator returns rows, nothing else
+            zeros, ones = np.zeros(latent_dim), np.ones(latent_dim)
+            return Frame(zeros, ones, np.zeros((latent_dim, d)), -self.center_, 1.0)
+        spread = xi.std(axis=0)
+        width = np.where(spread > 0, spread, 1.0)
+        scale = float(np.sqrt(self._weight @ np.sum(X.astype(np.float64) ** 2, axis=1) / d)) or 1.0
+        center, matrix, offset = xi.mean(axis=0), np.zeros((latent_dim, d)), np.zeros(d)
+        if latent_dim == d:
+            align = lookup(ALIGNMENTS, self._fitted_recipe.align, name="align")
+            center, matrix, offset = align(xi, X, self._weight)
+        return Frame(center, width, matrix, offset, scale)
+
+    def _resume(self, before: Learner, center: NDArray) -> Learner:
+        """The learner of an earlier fit, for the target of this one."""
+        if before.frame.matrix.shape != (self.latent_dim_, self.n_features_in_):
+            raise ValueError(
+                f"warm_start=True goes on with a generator from {before.frame.matrix.shape[0]} to "
+                f"{before.frame.matrix.shape[1]} columns, but now {self.latent_dim_} and "
+                f"{self.n_features_in_} are asked for: set warm_start=False."
+            )
+        before.move_offset(center - self.center_)
+        return before
+
+    # ------------------------------------------------------------------------------- the loop
+    def _train(self, task: FitTask, rng: np.random.Generator) -> None:
+        n_epochs = self._n_epochs()
+        self.loss_curve_: list[float] = []
+        self.validation_scores_: list[float] | None = [] if self.early_stopping else None
+        best = good = self._learner.copy()
+        epochs = self._epochs(n_epochs, rng)
+        try:
+            shown = progress(
+                task.watch(epochs, self._so_far, name="epoch"),
+                total=n_epochs,
+                verbose=self.verbose,
+                label=type(self).__name__,
+            )
+            for good in shown:
+                if self.validation_scores_ is None:
+                    best = good
+                    continue
+                self.validation_scores_.append(self._validate(good))
+                since = len(self.validation_scores_) - 1 - int(np.argmax(self.validation_scores_))
+                best = good if since == 0 else best
+                if since >= self.n_iter_no_change:
+                    break
+        except _Diverged as diverged:
+            best = diverged.good
+            raise ValueError(
+                f"the generator diverged at step {diverged.step + 1}: it returned rows that are "
+                f"not finite. Choose a smaller step_size (now {self.step_size!r}) or learning_rate "
+                f"(now {self.learning_rate!r}{diverged.own_rate}). The fitted generator is the one "
+                "of the last good step."
+            ) from None
+        finally:
+            self._finish(best)
+
+    def _epochs(self, n_epochs: int, rng: np.random.Generator) -> Iterator[Learner]:
+        """Train, and yield the learner as it is after every epoch."""
+        learner, n = self._learner, len(self.sigmas_)
+        rates = learner.learning_rates(self.learning_rate, n_epochs * n)
+        good = learner.copy()
+        for epoch in range(n_epochs):
+            run = self.field_.start(rng)
+            run.batch_size = self.batch_size
+            for k in range(n):
+                step = epoch * n + k
+                with _divergence(step, good, learner):
+                    learner.set_learning_rate(rates(step))
+                    self._step(learner, run, step, rng)
+                    if step % KEEP_EVERY == KEEP_EVERY - 1 or k == n - 1:
+                        _check_finite(learner.outputs(self._prior(16, rng)))
+                        good = learner.copy()
+            yield good
+
+    def _step(self, learner: Learner, run: Any, step: int, rng: np.random.Generator) -> None:
+        """One step of algorithm 2."""
+        k = step % len(self.sigmas_)
+        xi = self._prior(min(self.batch_size, self._n_source or self.batch_size), rng)
+        Y = learner.outputs(xi)
+        _check_finite(Y)
+        run.renew()
+        dY = displacement(
+            run,
+            Y.astype(np.float32),
+            float(self.sigmas_[k]),
+            noise_level=float(self.noise_levels_[k]),
+            n_noise=self._fitted_recipe.n_noise,
+            rng=rng,
+        )
+        if step == 0:
+            self.step_sizes_ = self._step_sizes_from(dY)
+        dY = self.step_sizes_[k] * dY.astype(np.float64)
+        _check_finite(dY)
+        self.loss_curve_.append(float(np.mean(np.sum(dY**2, axis=1))))
+        learner.learn(xi, Y + dY)
+
+    def _validate(self, learner: Learner) -> float:
+        """Score of the generator on the rows set aside."""
+        assert self._held_out is not None
+        rows, weight = self._held_out
+        Y = learner.outputs(self._prior(SCORED_ROWS, self._rng()))
+        return -energy_distance(rows - self.center_, Y, weight_X=weight, n_jobs=self.n_jobs)
+
+    def _so_far(self) -> dict[str, Any]:
+        """Attributes of the generator if its training ends now."""
+        learner = self._learner.copy()
+        return {"_learner": learner, "generator_": learner.regressor, "_marginals": None}
+
+    def _finish(self, learner: Learner) -> None:
+        """Keep a learner, and measure its marginals."""
+        self._learner, self.generator_ = learner, learner.regressor
+        self._marginals: tuple[NDArray, NDArray] | None = None
+        if self.match_marginals and not self._has_source:
+            Y = learner.outputs(self._prior(ALIGNED_ROWS, self._rng()))
+            matched = match_marginals(Y, self._target.astype(np.float64), self._weight)
+            self._marginals = np.sort(Y, axis=0), np.sort(matched, axis=0)
+
+    # ------------------------------------------------------------------------------- transform
+    def fit_transform(
+        self,
+        X: ArrayLike,
+        y: None = None,
+        *,
+        X_source: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> NDArray:
+        """Fit, and return X as it is if there is a source, else ``transform(X)``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Target rows.
+        y : None
+            Ignored.
+        X_source : array-like of shape (n_source_rows, latent_dim), default=None
+            Source rows, see ``fit``.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Non-negative weights of the target rows.
+
+        Returns
+        -------
+        X : ndarray of shape (n_rows, n_features)
+            With ``X_source`` a copy of X: the target is where it should be. Without it the rows are
+            taken for rows of the prior.
+        """
+        self.fit(X, y, X_source=X_source, sample_weight=sample_weight)
+        return self.transform(X) if X_source is None else np.array(check_rows(X, name="X"))
+
+    def transform(self, X: ArrayLike) -> NDArray:
+        """Map rows in a single pass, each by itself.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, latent_dim)
+            Source rows if ``X_source`` was given to ``fit``; rows of the prior otherwise.
+
+        Returns
+        -------
+        mapped : ndarray of shape (n_rows, n_features)
+            Row i is row i of X, mapped. float32 stays float32; everything else is float64.
+
+        Raises
+        ------
+        ValueError
+            If X has another width than the prior.
+        """
+        check_is_fitted(self)
+        if self.latent_dim_ == self.n_features_in_:
+            X = validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
+        else:
+            X = check_rows(X, name="X", n_features=self.latent_dim_)
+        return self._generate(X, X.dtype).astype(X.dtype)
+
+    def _generate(self, xi: NDArray, dtype: Any = np.float32) -> NDArray:
+        with compute_threads(self.n_jobs):
+            Y = self._learner.outputs(xi, dtype)
+        if self._marginals is not None:
+            for j, (knots, values) in enumerate(zip(*(m.T for m in self._marginals), strict=True)):
+                Y[:, j] = np.interp(Y[:, j], knots, values)
+        return Y + self.center_
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray:
+        """Names of the columns that ``transform`` returns: the target's.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Ignored, unless the target had no names and as many columns.
+
+        Returns
+        -------
+        names : ndarray of shape (n_features,)
+            The target's column names; "x0", "x1", … if it had none.
+        """
+        check_is_fitted(self)
+        if hasattr(self, "feature_names_in_"):
+            return self.feature_names_in_
+        if input_features is not None and len(input_features) == self.n_features_in_:
+            return np.asarray(input_features, dtype=object)
+        return np.asarray([f"x{j}" for j in range(self.n_features_in_)], dtype=object)
+
+    # ---------------------------------------------------------------------------------- sample
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> NDArray:
+        """Draw new rows: rows of the prior, mapped in a single pass.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the draw; None is the seed of the estimator.
+
+        Returns
+        -------
+        samples : ndarray of shape (n_samples, n_features)
+            New rows. With ``X_source`` at ``fit`` they are mapped source rows, none twice before
+            all have been drawn.
+        """
+        check_is_fitted(self)
+        n_samples = check_count(n_samples, name="n_samples")
+        rng = self._rng() if random_state is None else make_generator(random_state)
+        return self._generate(self._prior(n_samples, rng)).astype(self._target.dtype)
+
+    def score(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> float:
+        """Minus the energy distance between target rows and samples: higher is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Target rows, best held out from ``fit``.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Non-negative weights of the rows of X; a row of weight two counts as two rows.
+
+        Returns
+        -------
+        score : float
+            Minus the energy distance between X and 1000 samples, or the mapped source rows if
+            there are fewer; at most 0.
+
+        Warns
+        -----
+        UserWarning
+            If ``X_source`` at ``fit`` was as long as X: a cross-validation may have sliced it.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        warn_if_sliced(self)
+        Y = self.sample(min(SCORED_ROWS, self._n_source or SCORED_ROWS))
+        return -energy_distance(X, Y, weight_X=sample_weight, n_jobs=self.n_jobs)
+
+
+class _Diverged(ArithmeticError):
+    """A generator returned rows that are not finite."""
+
+    def __init__(self, step: int, good: Learner, own_rate: str) -> None:
+        super().__init__()
+        self.step, self.good, self.own_rate = step, good, own_rate
+
+
+@contextmanager
+def _divergence(step: int, good: Learner, learner: Learner) -> Iterator[None]:
+    """Turn what a diverging regressor raises into one error."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            yield
+    except (FloatingPointError, ValueError) as error:
+        text = str(error).lower()
+        if not any(word in text for word in ("finite", "infinity", "nan")):
+            raise
+        raise _Diverged(step, good, learner.own_rate()) from error
+
+
+def _check_finite(rows: NDArray) -> None:
+    if not (np.abs(rows) < LARGEST).all():
+        raise FloatingPointError("not finite, or about to be")

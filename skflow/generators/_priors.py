@@ -1,0 +1,71 @@
+"""Priors: where the inputs ξ of a generator come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skflow._utils import check_count, check_rows, draw_rows, lookup
+
+__all__ = ["Prior", "make_prior"]
+
+Prior = Callable[[int, np.random.Generator], NDArray]
+
+
+def _normal(d: int, n: int, rng: np.random.Generator) -> NDArray:
+    return rng.standard_normal((n, d), dtype=np.float32)
+
+
+def _uniform(d: int, n: int, rng: np.random.Generator) -> NDArray:
+    return 2 * rng.random((n, d), dtype=np.float32) - 1
+
+
+def _called(prior: Prior, d: int, n: int, rng: np.random.Generator) -> NDArray:
+    rows = check_rows(prior(n, rng), name="prior", n_features=d)
+    if len(rows) != n:
+        raise ValueError(f"prior(n, rng) returned {len(rows)} rows, but n={n} were asked.")
+    return rows
+
+
+PRIORS: dict[str, Callable[[int, int, np.random.Generator], NDArray]] = {
+    "normal": _normal,
+    "uniform": _uniform,
+}
+
+
+def make_prior(prior: Any, latent_dim: int | None, n_features: int) -> tuple[Prior, int]:
+    """Return what draws the inputs of a generator, and how wide they are.
+
+    Parameters
+    ----------
+    prior : {"normal", "uniform"}, callable or array-like of shape (n_rows, latent_dim)
+        The prior, as the user gave it.
+    latent_dim : int or None
+        Their width, if the user gave it.
+    n_features : int
+        Width of the target, which a prior given by name takes over.
+
+    Returns
+    -------
+    draw : callable
+        ``draw(n, rng) -> ndarray of shape (n, latent_dim)``.
+    latent_dim : int
+        The width.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or the width is not ``latent_dim``.
+    """
+    width = None if latent_dim is None else check_count(latent_dim, name="latent_dim")
+    d = n_features if width is None else width
+    if isinstance(prior, str) or prior is None:
+        return partial(lookup(PRIORS, prior, name="prior"), d), d
+    if callable(prior):
+        return partial(_called, prior, d), d
+    rows = check_rows(prior, name="prior", n_features=width)
+    return partial(draw_rows, rows), rows.shape[1]

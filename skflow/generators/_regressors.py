@@ -1,0 +1,240 @@
+r"""Any regressor as a generator.
+
+.. math:: y = T(ξ) + s \, g(\tilde ξ)
+
+The regressor g sees inputs of unit variance, and answers in units of the target's scale s how far
+the outputs are from T(ξ), the aligned inputs. Regressors with ``partial_fit`` are updated; others
+are fitted anew to a sliding window of the last batches.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.neural_network import MLPRegressor
+from sklearn.utils import get_tags
+
+__all__ = ["Frame", "Learner", "make_regressor"]
+
+ROWS_AT_ONCE = 65536  # of a long table, so that hidden layers take little memory
+N_PROBE = 16  # rows that tell whether a regressor can do several outputs
+RATES = ("learning_rate_init", "learning_rate", "eta0", "lr")  # what regressors call it
+LAST_RATE = 0.05  # of the learning rate is left at the end, if it is "auto"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Coordinates in which a regressor works.
+
+    Parameters
+    ----------
+    center, width : ndarrays of shape (latent_dim,)
+        The regressor's inputs are ``(ξ - center) / width``.
+    matrix : ndarray of shape (latent_dim, n_features)
+        The aligned inputs are ``T(ξ) = (ξ - center) @ matrix + offset``.
+    offset : ndarray of shape (n_features,)
+        See ``matrix``.
+    scale : float
+        The unit of the regressor's outputs.
+    """
+
+    center: NDArray
+    width: NDArray
+    matrix: NDArray
+    offset: NDArray
+    scale: float
+
+    def inputs(self, xi: NDArray, dtype: Any = np.float32) -> NDArray:
+        """Inputs of the regressor, which learns in single precision."""
+        return ((xi - self.center) / self.width).astype(dtype)
+
+    def aligned(self, xi: NDArray) -> NDArray:
+        """The aligned inputs T(ξ)."""
+        return (xi - self.center) @ self.matrix + self.offset
+
+
+def make_regressor(generator: Any, xi: NDArray, Y: NDArray, seed: int) -> Any:
+    """Return a fresh regressor of several outputs.
+
+    Parameters
+    ----------
+    generator : regressor or None
+        What the user gave; None is a multilayer perceptron.
+    xi : ndarray of shape (n_rows, latent_dim)
+        Inputs to try it on.
+    Y : ndarray of shape (n_rows, n_features)
+        Outputs to try it on.
+    seed : int
+        For every random state that was left open.
+
+    Returns
+    -------
+    regressor : regressor
+        A clone, wrapped in `sklearn.multioutput.MultiOutputRegressor` if it does one output only.
+
+    Raises
+    ------
+    TypeError
+        If it is no regressor, by name.
+    """
+    if generator is None:
+        generator = MLPRegressor(hidden_layer_sizes=(128, 128, 128, 128), alpha=0.0)
+    if not hasattr(generator, "predict") or not hasattr(generator, "fit"):
+        raise TypeError(
+            f"generator={generator!r} is no regressor: it needs fit or partial_fit, and predict."
+        )
+    regressor = clone(generator)
+    for name, value in regressor.get_params().items():
+        if value is None and (name == "random_state" or name.endswith("__random_state")):
+            regressor.set_params(**{name: seed})
+    tags = get_tags(regressor)
+    if tags.estimator_type != "regressor":
+        raise TypeError(f"generator={generator!r} is a {tags.estimator_type}, not a regressor.")
+    several = tags.target_tags is not None and tags.target_tags.multi_output
+    if Y.shape[1] == 1 or several or _does_several(clone(regressor), xi[:N_PROBE], Y[:N_PROBE]):
+        return regressor
+    return MultiOutputRegressor(regressor)
+
+
+def _does_several(regressor: Any, xi: NDArray, Y: NDArray) -> bool:
+    """Whether a regressor whose tags do not say so takes several outputs all the same."""
+    fit = getattr(regressor, "partial_fit", regressor.fit)
+    try:
+        return fit(xi, Y).predict(xi).shape == Y.shape
+    except (TypeError, ValueError):
+        return False
+
+
+class Learner:
+    """A regressor in its frame, and how it learns.
+
+    Parameters
+    ----------
+    regressor : regressor
+        A fresh one, of several outputs.
+    frame : Frame
+        The coordinates it works in.
+    window : int
+        How many of the last batches a regressor without ``partial_fit`` is fitted to.
+    """
+
+    def __init__(self, regressor: Any, frame: Frame, window: int) -> None:
+        self.regressor, self.frame = regressor, frame
+        self.is_updated = hasattr(regressor, "partial_fit")
+        self.batches: deque[tuple[NDArray, NDArray]] = deque(maxlen=window)
+        self.is_ready = False
+
+    def initialize(self, xi: NDArray, d: int) -> None:
+        """Let a regressor that can draw its first coefficients do so."""
+        if hasattr(self.regressor, "initialize_coef"):
+            self.regressor.initialize_coef(self.frame.inputs(xi), np.zeros((len(xi), d)))
+            self.is_ready = True
+
+    def outputs(self, xi: NDArray, dtype: Any = np.float32) -> NDArray:
+        """What the generator returns: the aligned inputs, before the regressor has learnt."""
+        parts = (xi[i : i + ROWS_AT_ONCE] for i in range(0, len(xi), ROWS_AT_ONCE))
+        return np.concatenate([self._outputs(part, dtype) for part in parts])
+
+    def _outputs(self, xi: NDArray, dtype: Any) -> NDArray:
+        Y = self.frame.aligned(xi)
+        if self.is_ready:
+            g = self.regressor.predict(self.frame.inputs(xi, dtype))
+            Y = Y + self.frame.scale * g.astype(np.float64).reshape(Y.shape)
+        return Y
+
+    def learn(self, xi: NDArray, Y: NDArray) -> None:
+        """Regress onto the outputs Y."""
+        inputs = self.frame.inputs(xi)
+        targets = ((Y - self.frame.aligned(xi)) / self.frame.scale).astype(np.float32)
+        if targets.shape[1] == 1:
+            targets = targets[:, 0]
+        if self.is_updated:
+            self.regressor.partial_fit(inputs, targets)
+        else:
+            self.batches.append((inputs, targets))
+            seen, wanted = (np.concatenate(part) for part in zip(*self.batches, strict=True))
+            self.regressor = clone(self.regressor).fit(seen, wanted)
+        self.is_ready = True
+
+    def move_offset(self, shift: NDArray) -> None:
+        """Let outputs be measured from elsewhere."""
+        self.frame = replace(self.frame, offset=self.frame.offset + shift)
+
+    def own_rate(self) -> str:
+        """Say what the regressor's own learning rate is, for an error."""
+        params = self.regressor.get_params(deep=False)
+        own = [f"{n}={params[n]:g}" for n in RATES if isinstance(params.get(n), Real)]
+        return "".join(f"; the regressor has {name}" for name in own)
+
+    def copy(self) -> Learner:
+        """Return the learner as it is now; the window is no part of its state."""
+        other = Learner(self.regressor, self.frame, self.batches.maxlen or 1)
+        other.is_ready = self.is_ready
+        if self.is_updated:  # others are fitted anew, and never changed
+            other.regressor = deepcopy(self.regressor)
+        return other
+
+    def learning_rates(self, rate: Any, n: int) -> Callable[[int], float | None]:
+        """Return the learning rate of every step, None where the regressor has its own.
+
+        Parameters
+        ----------
+        rate : float, array-like of shape (n,) or "auto"
+            As the user gave it. "auto" lets the rate of a multilayer perceptron fall along a
+            cosine, and leaves all others alone.
+        n : int
+            Number of steps.
+
+        Returns
+        -------
+        rates : callable
+            ``rates(step)``.
+        """
+        if isinstance(rate, str) and rate == "auto":
+            if not isinstance(self.regressor, MLPRegressor):
+                return lambda step: None
+            first = self.regressor.learning_rate_init
+            return lambda step: first * _cosine(step / max(n - 1, 1))
+        try:
+            rates = np.broadcast_to(np.asarray(rate, float), (n,))
+        except (TypeError, ValueError):
+            rates = np.zeros(1)
+        if not (np.isfinite(rates).all() and (rates > 0).all()):
+            raise ValueError(
+                "learning_rate must be 'auto', a positive number or an array of n_epochs * n_steps"
+                f"={n} of them, got {rate!r}."
+            )
+        self._rate_name()  # refuses a regressor that has none
+        return lambda step: float(rates[step])
+
+    def set_learning_rate(self, rate: float | None) -> None:
+        """Set the learning rate, of an optimizer that is under way as well."""
+        if rate is None:
+            return
+        self.regressor.set_params(**{self._rate_name(): rate})
+        optimizer = getattr(self.regressor, "_optimizer", None)  # scikit-learn's perceptrons
+        if optimizer is not None:  # keep the rate there that they began with
+            optimizer.learning_rate = optimizer.learning_rate_init = rate
+
+    def _rate_name(self) -> str:
+        params = self.regressor.get_params(deep=False)
+        for name in RATES:
+            if isinstance(params.get(name), Real):
+                return name
+        raise ValueError(
+            f"learning_rate has no meaning for generator={type(self.regressor).__name__}, which "
+            f"has none of the parameters {', '.join(RATES)}: leave it at 'auto'."
+        )
+
+
+def _cosine(s: float) -> float:
+    return LAST_RATE + (1 - LAST_RATE) * (1 + np.cos(np.pi * s)) / 2
