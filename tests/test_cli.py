@@ -529,3 +529,29 @@ def test_a_named_index_of_parquet_is_a_column(tables):
         == 0
     )
     assert as_text("out.csv")["code"].tolist() == [str(code) for code in frame.index]
+
+
+# -------------------------------------------------------------------------------------- generators
+def test_generators_sample_and_map_what_python_does(tables):
+    source, target = tables
+    flow = skflow.SDFlowGenerator(n_steps=5)
+    frame, start = pd.read_csv(target), pd.read_csv(source)
+    columns = ["x", "group", "n", "ok"]
+    chosen = ["--columns", ",".join(columns), "--generator", *QUICK]
+    assert run("sample", target, "-n", 50, "-o", "new.csv", *chosen) == 0
+    samples = TableTransport(flow, columns=columns, random_state=0).fit(frame).sample(50)
+    pd.testing.assert_frame_equal(pd.read_csv("new.csv"), samples)
+    assert run("transport", source, target, "-o", "moved.csv", *chosen) == 0
+    model = TableTransport(flow, columns=columns, random_state=0).fit(frame, X_source=start)
+    moved = pd.read_csv("moved.csv")
+    pd.testing.assert_frame_equal(moved[columns], model.transform(start)[columns])
+    pd.testing.assert_series_equal(as_text("moved.csv")["code"], as_text(source)["code"])
+
+
+def test_a_generator_reports_on_rows_it_has_not_seen(tables, capsys):
+    source, target = tables
+    arguments = ["--by", "group", "--columns", "x,n", "--generator", "--steps", 2]
+    assert run("transport", source, target, "-o", "moved.csv", *arguments) == 0
+    out, err = capsys.readouterr()
+    assert "What was made of 2/3 of the source's rows moved the other 1/3." in " ".join(out.split())
+    assert "warning" not in err

@@ -1,18 +1,21 @@
 """Tables: what goes in comes out, in the target's units, grids and categories."""
 
 import pickle
+import subprocess
 import sys
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skflow import SDFlowSampler, TableTransport
+from skflow import SDFlowGenerator, SDFlowSampler, TableTransport
 from skflow.metrics import energy_distance, energy_floor, nearest_neighbor_ratio
 from skflow.tabular import TableEncoder, common_step
 
@@ -544,3 +547,34 @@ def test_pipelines_may_ask_for_pandas_output():
 def test_values_too_large_to_be_squared_are_refused_by_name():
     with pytest.raises(ValueError, match="target's column 'x' has dtype float64 and values that"):
         TableTransport().fit(pd.DataFrame({"x": [1e308, -1e308, 3.0]}))
+
+
+# -------------------------------------------------------------------------------------- generators
+def test_a_generator_maps_a_source_and_serves_in_a_new_process(source, target, tmp_path):
+    flow = SDFlowGenerator(MLPRegressor(hidden_layer_sizes=(16,)), n_steps=5, n_epochs=1)
+    transport = TableTransport(flow, random_state=0).fit(target, X_source=source)
+    moved = transport.transform(source)
+    assert moved.dtypes.equals(transport.transform(source.iloc[::-1]).dtypes)
+    pd.testing.assert_frame_equal(transport.transform(source.iloc[::-1]).iloc[::-1], moved)
+    joblib.dump(transport, tmp_path / "transport.joblib")
+    source.to_pickle(tmp_path / "source.pickle")
+    code = f"""if True:
+        import joblib, pandas
+        transport = joblib.load({str(tmp_path / "transport.joblib")!r})
+        transport.transform(pandas.read_pickle({str(tmp_path / "source.pickle")!r})).to_pickle(
+            {str(tmp_path / "moved.pickle")!r})
+    """
+    subprocess.run([sys.executable, "-c", code], check=True)
+    pd.testing.assert_frame_equal(pd.read_pickle(tmp_path / "moved.pickle"), moved)
+
+
+def test_a_generator_of_a_prior_makes_rows_but_moves_none(source, target):
+    flow = SDFlowGenerator(MLPRegressor(hidden_layer_sizes=(16,)), n_steps=5, n_epochs=1)
+    transport = TableTransport(flow, random_state=0).fit(target)
+    samples = transport.sample(40)
+    pd.testing.assert_series_equal(samples.dtypes, target.dtypes)
+    for column in target.columns:
+        if target[column].dtype.kind not in "fiuM":
+            assert set(samples[column]) <= set(target[column])
+    with pytest.raises(ValueError, match="flow=SDFlowGenerator was trained to make rows out of a"):
+        transport.transform(source)

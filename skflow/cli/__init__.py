@@ -30,6 +30,7 @@ from skflow.cli._files import (
     write_table,
 )
 from skflow.cli._report import MIN_ROWS, compare_report, quality_report
+from skflow.generators import SDFlowGenerator
 from skflow.samplers import SDFlowSampler
 from skflow.tabular import TableTransport
 
@@ -59,6 +60,10 @@ examples, to be run in a copy of the repository:
 
   # 500 new penguins
   skflow sample examples/data/penguins_dream.csv -n 500 --ignore rowid -o new.csv
+
+  # the same by a generator: worth its training for very many rows
+  skflow sample examples/data/penguins_dream.csv -n 100000 --generator --ignore rowid \\
+      --no-report -o new.csv
 
   # how far apart are the two islands, and what did moving change?
   skflow compare examples/data/penguins_biscoe.csv examples/data/penguins_dream.csv \\
@@ -96,7 +101,11 @@ def _transport_whole(args: argparse.Namespace) -> None:
         raise CommandError("--reference-rows goes with --chunk-rows; without it all rows are used.")
     source, target = read_table(args.source), read_table(args.target)
     columns = _shared_columns(args, [source, target])
-    transport = _make_transport(args, columns).fit(target.frame)
+    transport = _make_transport(args, columns)
+    if args.generator:
+        transport.fit(_of_groups(target.frame, source.frame, args.by), X_source=source.frame)
+    else:
+        transport.fit(target.frame)
     moved = transport.transform(source.frame)
     untouched = [str(column) for column in moved if column not in columns]
     if source.text is not None and is_text(args.output):
@@ -114,15 +123,23 @@ def _transport_chunks(args: argparse.Namespace) -> None:
     for stream, table in enumerate([source, target]):
         rng = np.random.default_rng([args.seed, stream])
         table.sample(columns, args.by, args.reference_rows or REFERENCE_ROWS, rng)
-    if args.by:  # groups without a source have nothing to move
-        groups = source.frame.set_index(args.by).index
-        needed = target.frame.set_index(args.by).index.isin(groups)
-        target.frame = target.frame[needed] if needed.any() else target.frame
+    target.frame = _of_groups(target.frame, source.frame, args.by)
     transport = _make_transport(args, columns).fit(target.frame, X_source=source.frame)
     for flow in transport.flows_.values():  # the rows have a progress bar of their own
         flow.set_params(verbose=0)
     write_moved(args.output, source, target, columns, _move_chunks(args, transport, source))
     _report_transport(args, transport, source, target)
+
+
+def _of_groups(target: Any, source: Any, by: list[str]) -> Any:
+    """Target rows of the groups that the source has; all if it has none, which is an error later.
+
+    Groups without a source have nothing to move, and a flow that is made of both sides needs both.
+    """
+    if not by or any(name not in frame for name in by for frame in (target, source)):
+        return target
+    needed = target.set_index(by).index.isin(source.set_index(by).index)
+    return target[needed] if needed.any() else target
 
 
 def _move_chunks(
@@ -155,12 +172,15 @@ def _report_transport(
     print(f"{args.output}: {source}, moved onto {target}")
     _print_list("moved", transport.columns_)
     _print_list("untouched", [name for name in source.names if name not in transport.columns_])
-    is_frozen = isinstance(source, ParquetRows)
-    if is_frozen:
+    if isinstance(source, ParquetRows):
         print(f"  flow: {len(source.frame)} rows onto {len(target.frame)}, drawn at random")
     if args.report:
         report = quality_report(
-            transport, target.frame, source.frame, is_frozen=is_frozen, seed=args.seed
+            transport,
+            target.frame,
+            source.frame,
+            is_frozen=args.generator or isinstance(source, ParquetRows),
+            seed=args.seed,
         )
         print(report)
 
@@ -221,9 +241,11 @@ def _make_transport(args: argparse.Namespace, columns: list[str]) -> TableTransp
         "n_steps": args.steps,
         "schedule": args.schedule,
         "schedule__sigma_min": args.sigma_min,
-        "n_reference": getattr(args, "reference_rows", None),
     }
-    flow = SDFlowSampler().set_params(**{k: v for k, v in chosen.items() if v is not None})
+    flow: Any = SDFlowGenerator() if args.generator else SDFlowSampler()
+    if not args.generator:  # which learns from all the rows that it is given
+        chosen["n_reference"] = getattr(args, "reference_rows", None)
+    flow.set_params(**{k: v for k, v in chosen.items() if v is not None})
     return TableTransport(
         flow,
         columns=columns,
@@ -323,7 +345,18 @@ def _add_flow_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("-o", "--output", type=Path, required=True, metavar="OUT", help="the file to write")
     add("--by", type=_names, default=[], metavar="COL,...", help="stay within groups of equal COL")
-    add("--steps", type=_integer(1), metavar="N", help="steps of the flow (default: 50)")
+    add(
+        "--steps",
+        type=_integer(1),
+        metavar="N",
+        help="steps of the flow, or of an epoch (default: 50)",
+    )
+    add(
+        "--generator",
+        action="store_true",
+        help="train a neural network that makes a row in a single pass: half a minute to train, "
+        "then fast for any number of rows",
+    )
     add("--schedule", metavar="NAME", help="constant, linear, cosine, geometric or karras")
     add("--sigma-min", type=_number, metavar="X", help='last bandwidth: 0.3, "nn", "1.5*nn", ...')
     add("--no-report", dest="report", action="store_false", help="do not measure the result")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from skflow._utils import progress
+from skflow.generators import BaseGenerator
 from skflow.metrics import (
     energy_distance,
     energy_floor,
@@ -77,6 +78,8 @@ def quality_report(
     if encoder.width == 0:
         return CONSTANT
     n_runs = int(np.clip(MAX_ROWS // max(len(target), 0 if source is None else len(source)), *RUNS))
+    if isinstance(transport.flow, BaseGenerator):
+        n_runs = RUNS[0]  # it takes its time to train
     steps = progress(range(n_runs), total=n_runs, verbose=transport.verbose, label="report")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of these runs there is nothing new to say
@@ -87,7 +90,7 @@ def quality_report(
         "measured against the other 1/3."
     )
     if is_frozen:
-        method += " The flow of 2/3 of the source's rows moved the other 1/3."
+        method += " What was made of 2/3 of the source's rows moved the other 1/3."
     if transport.by_:
         method += f" Distances are within the groups of {', '.join(map(str, transport.by_))}."
     clouds = ["after"] if source is None else ["before", "after"]

@@ -117,12 +117,12 @@ class BaseGenerator(Mover):
         task = FitTask(self, X, y, sample_weight, n_steps=self._n_epochs())
         n_rows = self._fit_target(X, sample_weight)
         self._source_as_long = not is_whole and np.shape(X_source)[:1] == (n_rows,)
-        self._has_source = X_source is not None
+        self.has_source_ = X_source is not None
         prior = self.prior
-        if self._has_source:
+        if self.has_source_:
             prior = check_rows(X_source, name="X_source", n_features=self.latent_dim)
         self._prior, self.latent_dim_ = make_prior(prior, self.latent_dim, self.n_features_in_)
-        self._n_source = len(prior) if self._has_source else None
+        self._n_source = len(prior) if self.has_source_ else None
         rng = self._rng()
         with compute_threads(self.n_jobs):
             if before is None or center is None:
@@ -179,7 +179,9 @@ class BaseGenerator(Mover):
         seed = int(rng.integers(2**31))
         residual = frame.aligned(xi[:100]) / frame.scale
         probe = np.random.default_rng(seed).standard_normal(residual.shape)
-        regressor = make_regressor(self.generator, frame.inputs(xi[:100]), probe, seed)
+        regressor = make_regressor(
+            self.generator, frame.inputs(xi[:100]), probe, n_rows=self._n_drawn(), seed=seed
+        )
         learner = Learner(regressor, frame, self.window)
         learner.initialize(xi, self.n_features_in_)
         return learner
@@ -264,7 +266,7 @@ class BaseGenerator(Mover):
     def _step(self, learner: Learner, run: Any, step: int, rng: np.random.Generator) -> None:
         """One step of algorithm 2."""
         k = step % len(self.sigmas_)
-        xi = self._prior(min(self.batch_size, self._n_source or self.batch_size), rng)
+        xi = self._prior(self._n_drawn(), rng)
         Y = learner.outputs(xi)
         _check_finite(Y)
         run.renew()
@@ -283,6 +285,10 @@ class BaseGenerator(Mover):
         self.loss_curve_.append(float(np.mean(np.sum(dY**2, axis=1))))
         learner.learn(xi, Y + dY)
 
+    def _n_drawn(self) -> int:
+        """Rows of the prior that a step uses."""
+        return min(self.batch_size, self._n_source or self.batch_size)
+
     def _validate(self, learner: Learner) -> float:
         """Score of the generator on the rows set aside."""
         assert self._held_out is not None
@@ -299,7 +305,7 @@ class BaseGenerator(Mover):
         """Keep a learner, and measure its marginals."""
         self._learner, self.generator_ = learner, learner.regressor
         self._marginals: tuple[NDArray, NDArray] | None = None
-        if self.match_marginals and not self._has_source:
+        if self.match_marginals and not self.has_source_:
             Y = learner.outputs(self._prior(ALIGNED_ROWS, self._rng()))
             matched = match_marginals(Y, self._target.astype(np.float64), self._weight)
             self._marginals = np.sort(Y, axis=0), np.sort(matched, axis=0)

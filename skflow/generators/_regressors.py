@@ -9,6 +9,7 @@ are fitted anew to a sliding window of the last batches.
 
 from __future__ import annotations
 
+import warnings
 from collections import deque
 from collections.abc import Callable
 from copy import deepcopy
@@ -62,7 +63,7 @@ class Frame:
         return (xi - self.center) @ self.matrix + self.offset
 
 
-def make_regressor(generator: Any, xi: NDArray, Y: NDArray, seed: int) -> Any:
+def make_regressor(generator: Any, xi: NDArray, Y: NDArray, *, n_rows: int, seed: int) -> Any:
     """Return a fresh regressor of several outputs.
 
     Parameters
@@ -73,6 +74,8 @@ def make_regressor(generator: Any, xi: NDArray, Y: NDArray, seed: int) -> Any:
         Inputs to try it on.
     Y : ndarray of shape (n_rows, n_features)
         Outputs to try it on.
+    n_rows : int
+        Rows that it will be shown at a time.
     seed : int
         For every random state that was left open.
 
@@ -86,8 +89,13 @@ def make_regressor(generator: Any, xi: NDArray, Y: NDArray, seed: int) -> Any:
     TypeError
         If it is no regressor, by name.
     """
-    if generator is None:
-        generator = MLPRegressor(hidden_layer_sizes=(128, 128, 128, 128), alpha=0.0)
+    if generator is None:  # settled on rings and real tables, see docs/generators.md
+        generator = MLPRegressor(
+            hidden_layer_sizes=(128, 128, 128, 128),
+            alpha=0.0,
+            learning_rate_init=2e-3,
+            batch_size=min(128, n_rows),
+        )
     if not hasattr(generator, "predict") or not hasattr(generator, "fit"):
         raise TypeError(
             f"generator={generator!r} is no regressor: it needs fit or partial_fit, and predict."
@@ -109,7 +117,9 @@ def _does_several(regressor: Any, xi: NDArray, Y: NDArray) -> bool:
     """Whether a regressor whose tags do not say so takes several outputs all the same."""
     fit = getattr(regressor, "partial_fit", regressor.fit)
     try:
-        return fit(xi, Y).predict(xi).shape == Y.shape
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of so few rows
+            return fit(xi, Y).predict(xi).shape == Y.shape
     except (TypeError, ValueError):
         return False
 

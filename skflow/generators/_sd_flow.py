@@ -34,8 +34,8 @@ class SDFlowGenerator(BaseGenerator):
     generator : regressor, default=None
         Any regressor. One with ``partial_fit`` is updated with every batch, others are fitted anew
         to the last ``window`` batches; one that does a single output is wrapped in
-        `sklearn.multioutput.MultiOutputRegressor`. None is ``MLPRegressor`` with four hidden layers
-        of 128 and no weight decay.
+        `sklearn.multioutput.MultiOutputRegressor`. None is an ``MLPRegressor`` with four hidden
+        layers of 128, updated in minibatches of 128 rows at a rate of 2e-3.
     latent_dim : int, default=None
         Width of the prior; None is the target's, or that of ``X_source`` or of an array.
     prior : {"normal", "uniform"}, array-like or callable, default="normal"
@@ -102,6 +102,8 @@ class SDFlowGenerator(BaseGenerator):
         ``early_stopping``.
     latent_dim_ : int
         Width of the prior.
+    has_source_ : bool
+        Whether ``X_source`` was given to ``fit``, so that ``transform`` maps source rows.
     schedule_ : Schedule
         The fitted schedule.
     sigmas_ : ndarray of shape (n_steps,)

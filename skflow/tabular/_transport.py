@@ -59,7 +59,8 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
     ----------
     flow : estimator, default=None
         The flow: ``fit(X)``, ``transform(X)``, ``sample(n)`` and ``score(X)`` on arrays. None is
-        ``SDFlowSampler()``; ``set_params(flow__n_steps=…)`` works on it, too.
+        ``SDFlowSampler()``; ``set_params(flow__n_steps=…)`` works on it, too. A generator such as
+        ``SDFlowGenerator()`` moves rows only if ``X_source`` is given to ``fit``.
     columns : list of str, default=None
         The columns that are moved; None is all of the target's. The source must have them all.
     by : str or list of str, default=None
@@ -290,9 +291,14 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
             If X is not a DataFrame.
         ValueError
             If X is empty, or lacks a column or has missing values in it, or has a group that the
-            target does not have.
+            target does not have, or the flow is a generator that was fitted without a source.
         """
         rows = self._check_source(X)
+        if not all(getattr(flow, "has_source_", True) for flow in self.flows_.values()):
+            raise ValueError(
+                f"flow={type(self.flow).__name__} was trained to make rows out of a prior, not of "
+                "a source: give X_source to fit, then transform maps its rows and others like them."
+            )
         parts = [self._move(group, X.iloc[positions]) for group, positions in rows.items()]
         order = np.argsort(np.concatenate(list(rows.values())))
         columns = import_pandas().concat(parts, ignore_index=True).iloc[order].set_axis(X.index)
