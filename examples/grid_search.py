@@ -1,6 +1,6 @@
 """A grid search sees copying only if its score does.
 
-Three schedules and up to six last bandwidths are compared on four real tables by four scores, all
+Three schedules and up to six last bandwidths are compared on seven tables by four scores, all
 in one pass. As the last bandwidth shrinks, samples turn into copies of training rows. The energy
 distance to held-out rows hardly notices, since to them a copied training row is as good as a fresh
 one; ``fit_without_copying`` weighs it by how far the copy ratio is from 1, and does.
@@ -14,13 +14,14 @@ import os
 
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
 from skflow import SDFlowSampler
 from skflow.bandwidth import resolve_bandwidth
+from skflow.datasets import make_clusters, make_question_mark
 from skflow.metrics import energy_distance, energy_floor
 from skflow.model_selection import get_scorers
 
@@ -31,6 +32,9 @@ TABLES = {
     "wine": load_wine().data,
     "diabetes": np.delete(load_diabetes().data, 1, axis=1),  # less the one column of two values
     "cancer": load_breast_cancer().data,
+    "digits": load_digits().data,
+    "12 clusters": make_clusters(500, random_state=0),
+    "question mark": make_question_mark(500, random_state=0),
 }
 SCHEDULES, WIDTHS = ("geometric", "karras", "cosine"), (0.1, 0.3, 1, 1.5, 2, 3)
 N_FOLDS, N_SAMPLES = 3, 200
@@ -77,7 +81,7 @@ def pm(values):
 
 
 results = {name: search(X) for name, X in TABLES.items()}
-ROW = "{:9} {:20} {:10} {:8} {:13} {:13} {:13} {}"
+ROW = "{:13} {:20} {:10} {:8} {:13} {:13} {:13} {}"
 print(
     ROW.format("table", "picked by", "schedule", "σ_min", "energy/floor", "copy", "accuracy", ""),
     end="",
@@ -108,7 +112,7 @@ PICKS = {  # marker, its size, which line of the lower panels it lies on
     "fit_without_copying": ("o", 6, "fit_without_copying"),
 }
 figure, axes = plt.subplots(
-    2, len(TABLES), figsize=(12, 6), sharex=True, sharey="row", layout="constrained", squeeze=False
+    2, len(TABLES), figsize=(18, 6), sharex=True, sharey="row", layout="constrained", squeeze=False
 )
 for j, (name, (widths, scores, default)) in enumerate(results.items()):
     top, bottom = axes[:, j]

@@ -4,6 +4,7 @@ Franceschi et al. (2023), appendix C.3, find generators smoother than particle m
 rows are interpolated. Here both learn the ring of five Gaussians from the same normal latents: a
 generator, and free particles whose flow is frozen, so that it moves every row on its own. Pairs of
 latent rows are joined in the four ways of that appendix, and the images of the paths are measured.
+On the ring the generator crosses from mode to mode in more and shorter steps, but by longer ways.
 
 Prints a table and writes ``latent_interpolation.png`` into the current directory.
 """
@@ -19,7 +20,7 @@ from skflow import SDFlowGenerator, SDFlowSampler
 from skflow.datasets import make_ring
 
 FAST = "SKFLOW_FAST" in os.environ
-N_PAIRS, N_POINTS = (20, 101) if FAST else (200, 401)
+N_PAIRS, N_POINTS = (20, 51) if FAST else (200, 101)
 
 
 # The four ways of Leśniak et al. (2019), from rows a to rows b, at shares t of the way. Means of
@@ -60,6 +61,7 @@ WAYS = {
 
 target, centers = make_ring(300 if FAST else 2000, return_centers=True, random_state=0)
 rng = np.random.default_rng(0)
+target = target.astype(np.float32)  # single precision moves rows twice as fast
 latents = rng.normal(size=target.shape)
 start, end = rng.normal(size=(2, N_PAIRS, 1, 2))
 t = np.linspace(0, 1, N_POINTS)[:, None]

@@ -37,14 +37,14 @@ class cached_value(Generic[T]):
 def check_rows(X: ArrayLike, *, name: str, n_features: int | None = None) -> NDArray:
     """Return X as a finite, non-empty 2-d array of float32 (if it is) or float64."""
     rows = X
-    if not _is_checked(rows):  # small kernel sums take no longer than scikit-learn's check
+    if not is_checked(rows):  # small kernel sums take no longer than scikit-learn's check
         rows = check_array(X, dtype=[np.float64, np.float32], order="C", input_name=name)
     if n_features is not None and rows.shape[1] != n_features:
         raise ValueError(f"{name} has {rows.shape[1]} features, but {n_features} are expected.")
     return rows
 
 
-def _is_checked(X: Any) -> TypeGuard[NDArray]:
+def is_checked(X: Any) -> TypeGuard[NDArray]:
     """Whether X is an array that `check_array` would return as it is."""
     return (
         type(X) is np.ndarray

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skflow._utils import (
@@ -35,7 +36,7 @@ from skflow._utils import (
     unwrap_source,
     warn_if_sliced,
 )
-from skflow.fields import compute_threads, displacement
+from skflow.fields import compute_threads, displacement, make_field
 from skflow.fields._align import ALIGNMENTS
 from skflow.fields._callbacks import FitTask, ends_callbacks
 from skflow.fields._marginals import match_marginals
@@ -69,6 +70,7 @@ class BaseGenerator(Mover):
     n_iter_no_change: int
     warm_start: bool
     verbose: int
+    _n_trainings: int
     _learner: Learner
 
     # ------------------------------------------------------------------------------------ fit
@@ -123,7 +125,9 @@ class BaseGenerator(Mover):
             prior = check_rows(X_source, name="X_source", n_features=self.latent_dim)
         self._prior, self.latent_dim_ = make_prior(prior, self.latent_dim, self.n_features_in_)
         self._n_source = len(prior) if self.has_source_ else None
-        rng = self._rng()
+        # a training that goes on draws other batches than the one before
+        self._n_trainings = 1 if before is None else self._n_trainings + 1
+        rng = np.random.default_rng([*self._seed, self._n_trainings])
         with compute_threads(self.n_jobs):
             if before is None or center is None:
                 self._learner = self._make_learner(rng)
@@ -171,6 +175,12 @@ class BaseGenerator(Mover):
             return X[kept], None
         self._held_out = X[held], check_weights(weight[held], X[held])
         return X[kept], check_weights(weight[kept], X[kept])
+
+    def _fit_field(self) -> None:
+        """Fit the field to single precision, in which regressors learn, too."""
+        self.field_ = clone(make_field(self.field))
+        X = self._target.astype(np.float32)
+        self.field_.fit(X, self.sigmas_, sample_weight=self._weight)
 
     def _make_learner(self, rng: np.random.Generator) -> Learner:
         """A fresh regressor, and the coordinates it works in."""

@@ -60,6 +60,8 @@ class Frame:
 
     def aligned(self, xi: NDArray) -> NDArray:
         """The aligned inputs T(ξ)."""
+        if not self.matrix.any():
+            return np.tile(self.offset, (len(xi), 1))
         return (xi - self.center) @ self.matrix + self.offset
 
 
@@ -95,6 +97,7 @@ def make_regressor(generator: Any, xi: NDArray, Y: NDArray, *, n_rows: int, seed
             alpha=0.0,
             learning_rate_init=2e-3,
             batch_size=min(128, n_rows),
+            shuffle=False,  # every batch is a fresh draw
         )
     if not hasattr(generator, "predict") or not hasattr(generator, "fit"):
         raise TypeError(
