@@ -50,7 +50,7 @@ class Recipe:
     first_step_norm: float | str | None = None
 
 
-Frozen = Callable[[NDArray, NDArray], NDArray]
+Frozen = Callable[[NDArray, NDArray, NDArray], NDArray]
 
 
 class Run(ABC):
@@ -98,10 +98,10 @@ class Run(ABC):
         Returns
         -------
         frozen : callable
-            ``frozen(Z, like) -> ndarray of shape (n_queries, n_features)``: the velocity at new
-            queries in the same populations, ``like`` being for each query the number of a row of
-            the last evaluation that is near it. At that row itself it is the very same velocity.
-            It can be pickled, and does not change.
+            ``frozen(Z, like, Y) -> ndarray of shape (n_queries, n_features)``: the velocity at the
+            queries Z of new rows Y, each of which takes the place of a row of the last evaluation
+            in the population q, the one whose number is in ``like``. At that row itself it is the
+            very same velocity. It can be pickled, and does not change.
         """
 
 
@@ -223,5 +223,5 @@ def replay(record: list[tuple[NDArray | None, Frozen]], Y: NDArray, like: NDArra
     """
     total = np.zeros_like(Y)
     for noise, frozen in record:
-        total += frozen(Y if noise is None else Y + noise[like], like)
+        total += frozen(Y if noise is None else Y + noise[like], like, Y)
     return total / len(record)

@@ -31,7 +31,9 @@ from skflow._utils import check_tolerance, draw_evenly, lookup, normalize_weight
 from skflow.fields._base import Field, Frozen, Recipe, Run
 from skflow.kernels import KernelSum
 
-__all__ = ["KernelField", "KernelRun", "KernelScoreDifference"]
+__all__ = ["KernelField", "KernelRun", "KernelScoreDifference", "Places", "Queries"]
+
+EMPTY = 1e-6  # share of a kernel sum below which nothing is left of it
 
 
 class KernelField(Field):
@@ -74,6 +76,64 @@ class Queries:
         if numbers is None:
             return cls(every, every, slice(None))
         return cls(every, KernelSum(Z[numbers]), numbers)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the moving rows stand among those that were drawn for q.
+
+    Parameters
+    ----------
+    n_rows : int
+        Number of moving rows.
+    numbers : ndarray of shape (n_drawn,) or slice
+        Those that were drawn.
+    """
+
+    n_rows: int
+    numbers: Any
+
+    def terms(
+        self,
+        q: KernelSum,
+        bias: NDArray,
+        Z: NDArray,
+        like: NDArray,
+        Y: NDArray,
+        sigma: float,
+    ) -> tuple[NDArray, NDArray, NDArray]:
+        """What a new row adds to a sum over q, and what the row whose place it takes had added.
+
+        Parameters
+        ----------
+        q : KernelSum
+            The rows that were drawn.
+        bias : ndarray of shape (n_drawn,)
+            Logs of their weights.
+        Z, Y : ndarrays of shape (n_queries, n_features)
+            Queries, and the new rows they belong to.
+        like : ndarray of shape (n_queries,)
+            Numbers of the rows whose places the new rows take.
+        sigma : float
+            Bandwidth.
+
+        Returns
+        -------
+        y : ndarray of shape (n_queries, n_features)
+            The rows whose places are taken.
+        log_own, log_other : ndarrays of shape (n_queries,)
+            Logs of the terms of new rows and of those rows, -inf for rows that were not drawn. A
+            row in its own place has the same bits twice.
+        """
+        position = np.full(self.n_rows, -1)
+        position[self.numbers] = np.arange(q.n_rows)
+        place = position[like]
+        y = q.rows[place].astype(np.float64)
+        weight = np.where(place >= 0, bias[place], -np.inf)
+        return y, *(
+            weight - np.sum(((Z - rows) / sigma) ** 2, axis=1) / 2
+            for rows in (Y.astype(np.float64), y)
+        )
 
 
 class KernelRun(Run):
@@ -209,9 +269,29 @@ class _WeightedMean:
 class _FrozenDifference:
     D_p: _WeightedMean
     D_q: _WeightedMean
+    places: Places
 
-    def __call__(self, Z: NDArray, like: NDArray) -> NDArray:
-        return self.D_p(Z, like)[0] - self.D_q(Z, like)[0]
+    def __call__(self, Z: NDArray, like: NDArray, Y: NDArray) -> NDArray:
+        D, log_sum = self.D_q(Z, like)
+        bias = self.D_q.rows.log_weight
+        bias = bias if self.D_q.g is None else bias + self.D_q.g
+        return self.D_p(Z, like)[0] - self._in_place(D, log_sum, bias, Z, like, Y)
+
+    def _in_place(
+        self, D: NDArray, log_sum: NDArray, bias: NDArray, Z: NDArray, like: NDArray, Y: NDArray
+    ) -> NDArray:
+        """The mean over q after every new row has taken the place of one of its rows.
+
+        Otherwise q would pull at a new row from where other rows are, never from where it is
+        itself, and add up the same displacement step by step.
+        """
+        y, log_own, log_other = self.places.terms(self.D_q.rows, bias, Z, like, Y, self.D_q.sigma)
+        log_own, log_other = log_own - log_sum, log_other - log_sum
+        top = np.where(log_own > 1, log_own, 0)  # a row far from all others is alone with itself
+        rest, own, other = (np.exp(log - top)[:, None] for log in (0 * top, log_own, log_other))
+        total = rest + (own - other)
+        mean = (rest * D + (own * Y - other * y)) / np.maximum(total, EMPTY)
+        return np.where(total > EMPTY, mean, D).astype(D.dtype)
 
 
 class _ScoreDifferenceRun(KernelRun):
@@ -235,7 +315,8 @@ class _ScoreDifferenceRun(KernelRun):
     ) -> tuple[NDArray, Frozen]:
         D_p, frozen_p = self.D_p(queries, p, sigma, tol)
         D_q, frozen_q = self.D_q(queries, q, sigma, tol)
-        return D_p - D_q, _FrozenDifference(frozen_p, frozen_q)
+        places = Places(queries.every.n_rows, queries.numbers)
+        return D_p - D_q, _FrozenDifference(frozen_p, frozen_q, places)
 
 
 class _Mean:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from skflow._utils import check_tolerance
 from skflow.fields._base import Frozen, Recipe, Run
-from skflow.fields._kernel import KernelField, KernelRun, Queries, constant_steps
+from skflow.fields._kernel import KernelField, KernelRun, Places, Queries, constant_steps
 from skflow.kernels import KernelSum
 
 __all__ = ["MMDGradient"]
@@ -79,11 +79,16 @@ class MMDGradient(KernelField):
 class _FrozenGradient:
     p: KernelSum
     q: KernelSum
+    places: Places
     sigma: float
 
-    def __call__(
-        self, Z: NDArray | KernelSum, like: NDArray | None = None, tol: float = 0.0
-    ) -> NDArray:
+    def __call__(self, Z: NDArray, like: NDArray, Y: NDArray) -> NDArray:
+        y, *logs = self.places.terms(self.q, self.q.log_weight, Z, like, Y, self.sigma)
+        own, other = (np.exp(log)[:, None] for log in logs)
+        push = (own * (Y - Z) - other * (y - Z)) / self.sigma**2
+        return (self.velocity(Z) - push).astype(Z.dtype)
+
+    def velocity(self, Z: NDArray | KernelSum, tol: float = 0.0) -> NDArray:
         pull, S_p = self.p.gradient(Z, self.sigma, tol=tol)
         push, S_q = self.q.gradient(Z, self.sigma, tol=tol)
         v = pull - push
@@ -97,5 +102,6 @@ class _MMDRun(KernelRun):
     def _evaluate(
         self, queries: Queries, p: KernelSum, q: KernelSum, sigma: float, tol: float
     ) -> tuple[NDArray, Frozen]:
-        frozen = _FrozenGradient(p, q, sigma)
-        return frozen(queries.every, tol=tol), frozen
+        places = Places(queries.every.n_rows, queries.numbers)
+        frozen = _FrozenGradient(p, q, places, sigma)
+        return frozen.velocity(queries.every, tol), frozen

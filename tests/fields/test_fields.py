@@ -219,3 +219,29 @@ def test_unknown_names_list_the_known():
         make_field("kernal")
     with pytest.raises(ValueError, match=r"normalization='both' is not known. Known: 'sinkhorn'"):
         KernelScoreDifference("both").fit(np.ones((3, 1)), np.ones(1))
+
+
+# ----------------------------------------------------------------------------------------- frozen
+@pytest.mark.parametrize("name", ["kernel-row", "mmd"])
+@pytest.mark.parametrize("shift", [0.1, 1.0, 30.0])  # 30: the new row is alone with itself
+def test_a_new_row_takes_the_place_of_the_row_it_is_like(tables, name, shift):
+    X, Y = tables
+    sigma, i = 1.1, 13
+    run = ROWS[name].fit(X, np.array([sigma])).start(np.random.default_rng(0))
+    run.by_row = True
+    run.velocity(Y, Y, sigma)
+    frozen = run.frozen()
+    new = Y[[i]] + shift
+    population = np.concatenate([Y[:i], new, Y[i + 1 :]])
+    expected = ROWS[name].fit(X, np.array([sigma])).start(np.random.default_rng(0))
+    expected = expected.velocity(population, population, sigma)[i]
+    np.testing.assert_allclose(frozen(new, np.array([i]), new)[0], expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_row_in_its_own_place_has_its_own_velocity(tables, name):
+    X, Y = tables
+    run = ROWS[name].fit(X, np.array([0.3])).start(np.random.default_rng(0))
+    run.by_row = True
+    v = run.velocity(Y, Y, 0.3)
+    np.testing.assert_array_equal(run.frozen()(Y, np.arange(len(Y)), Y), v)
