@@ -26,7 +26,7 @@ from sklearn.utils import get_tags
 
 __all__ = ["Frame", "Learner", "make_regressor"]
 
-ROWS_AT_ONCE = 65536  # of a long table, so that hidden layers take little memory
+ROWS_AT_ONCE = 8192  # of a long table, so that hidden layers stay in the cache
 N_PROBE = 16  # rows that tell whether a regressor can do several outputs
 RATES = ("learning_rate_init", "learning_rate", "eta0", "lr")  # what regressors call it
 LAST_RATE = 0.05  # of the learning rate is left at the end, if it is "auto"

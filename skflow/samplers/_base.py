@@ -274,8 +274,9 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
 
         Without ``X_source`` at ``fit`` the rows are moved as one population, so that a row's result
         depends on the others. With it every row is moved on its own through the frozen flow of the
-        reference rows, whatever it comes with; at every step it borrows the noise of the reference
-        row nearest to it at the start. Distinct reference rows arrive where the flow brought them.
+        reference rows, whatever it comes with: among them it takes the place, and borrows the
+        noise, of the one nearest to it at the start. Distinct reference rows arrive where the flow
+        brought them.
 
         Parameters
         ----------
