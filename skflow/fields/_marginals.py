@@ -18,7 +18,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["match_marginals"]
+__all__ = ["match_marginals", "unlike_marginals"]
+
+TIES = 0.95  # share of distinct values below which rows are taken to share values
+CRITICAL = 1.63  # of the Kolmogorov-Smirnov statistic times sqrt(n): exceeded once in a hundred
 
 
 def match_marginals(Y: NDArray, X: NDArray, weight: NDArray) -> NDArray:
@@ -46,3 +49,32 @@ def match_marginals(Y: NDArray, X: NDArray, weight: NDArray) -> NDArray:
         middle = np.cumsum(weight[order]) - weight[order] / 2
         matched[np.argsort(Y[:, j], kind="stable"), j] = np.interp(level, middle, X[order, j])
     return matched
+
+
+def unlike_marginals(Y: NDArray, X: NDArray, weight: NDArray) -> NDArray:
+    """Say in which columns rows do not have the target's marginal distribution.
+
+    Parameters
+    ----------
+    Y : ndarray of shape (n_rows, n_features)
+        Many more samples than target rows.
+    X : ndarray of shape (n_target_rows, n_features)
+        Target rows.
+    weight : ndarray of shape (n_target_rows,)
+        Their weights, summing to one.
+
+    Returns
+    -------
+    unlike : ndarray of bool, shape (n_features,)
+        Whether target rows share values in the column, or the Kolmogorov-Smirnov statistic says
+        at the level of one per cent that the two distributions differ.
+    """
+    level, n = (np.arange(len(Y)) + 0.5) / len(Y), 1 / np.sum(weight**2)
+    unlike = np.empty(Y.shape[1], bool)
+    for j in range(Y.shape[1]):
+        order = np.argsort(X[:, j], kind="stable")
+        x, share = X[order, j], np.concatenate([[0.0], np.cumsum(weight[order])])
+        statistic = np.abs(share[np.searchsorted(x, np.sort(Y[:, j]))] - level).max()
+        has_ties = len(np.unique(x)) < TIES * len(x)
+        unlike[j] = has_ties or statistic > CRITICAL / np.sqrt(n)
+    return unlike

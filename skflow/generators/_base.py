@@ -39,7 +39,7 @@ from skflow._utils import (
 from skflow.fields import compute_threads, displacement, make_field
 from skflow.fields._align import ALIGNMENTS
 from skflow.fields._callbacks import FitTask, ends_callbacks
-from skflow.fields._marginals import match_marginals
+from skflow.fields._marginals import match_marginals, unlike_marginals
 from skflow.fields._mover import Mover
 from skflow.generators._priors import make_prior
 from skflow.generators._regressors import Frame, Learner, make_regressor
@@ -309,16 +309,19 @@ class BaseGenerator(Mover):
     def _so_far(self) -> dict[str, Any]:
         """Attributes of the generator if its training ends now."""
         learner = self._learner.copy()
-        return {"_learner": learner, "generator_": learner.regressor, "_marginals": None}
+        return {"_learner": learner, "generator_": learner.regressor, "_marginals": {}}
 
     def _finish(self, learner: Learner) -> None:
         """Keep a learner, and measure its marginals."""
         self._learner, self.generator_ = learner, learner.regressor
-        self._marginals: tuple[NDArray, NDArray] | None = None
+        self._marginals: dict[int, tuple[NDArray, NDArray]] = {}  # by column
         if self.match_marginals and not self.has_source_:
+            X = self._target.astype(np.float64)
             Y = learner.outputs(self._prior(ALIGNED_ROWS, self._rng()))
-            matched = match_marginals(Y, self._target.astype(np.float64), self._weight)
-            self._marginals = np.sort(Y, axis=0), np.sort(matched, axis=0)
+            Y, matched = np.sort(Y, axis=0), np.sort(match_marginals(Y, X, self._weight), axis=0)
+            # a map that is not needed makes edges where a column has few rows
+            for j in np.flatnonzero(unlike_marginals(Y, X, self._weight)):
+                self._marginals[int(j)] = Y[:, j], matched[:, j]
 
     # ------------------------------------------------------------------------------- transform
     def fit_transform(
@@ -379,9 +382,8 @@ class BaseGenerator(Mover):
     def _generate(self, xi: NDArray, dtype: Any = np.float32) -> NDArray:
         with compute_threads(self.n_jobs):
             Y = self._learner.outputs(xi, dtype)
-        if self._marginals is not None:
-            for j, (knots, values) in enumerate(zip(*(m.T for m in self._marginals), strict=True)):
-                Y[:, j] = np.interp(Y[:, j], knots, values)
+        for j, (knots, values) in self._marginals.items():
+            Y[:, j] = np.interp(Y[:, j], knots, values)
         return Y + self.center_
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray:

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import rankdata
 
 from skflow import SDFlowSampler
-from skflow.fields._marginals import match_marginals
+from skflow.fields._marginals import match_marginals, unlike_marginals
 from skflow.metrics import energy_distance, energy_floor
 
 
@@ -89,3 +89,16 @@ def test_the_first_rows_of_the_base_are_spread_more_evenly_than_independent_ones
         distances.append(energy_distance(sampler.fit(X).sample(n), held_out))
     # measured 0.33 (n = 50) and 0.55 (n = 200); 1 would be independent rows
     assert np.mean(distances) < 0.8 * energy_floor(held_out, n)
+
+
+def test_unlike_marginals_are_rare_among_like_ones_and_found_otherwise():
+    rng = np.random.default_rng(0)
+    n_false, n_true = 0, 0
+    weight = np.full(200, 1 / 200)
+    for _ in range(200):
+        X, Y = rng.normal(size=(200, 2)), rng.normal(size=(8000, 2))
+        n_false += unlike_marginals(Y, X, weight).sum()
+        n_true += unlike_marginals(Y + 0.5, X, weight).sum()
+    assert n_false <= 12  # of 400 at the level of one per cent; measured 3 and 4
+    assert n_true > 390  # measured 400
+    assert unlike_marginals(Y, np.round(X, 1), weight).all()  # shared values
