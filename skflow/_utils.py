@@ -98,6 +98,21 @@ def draw_evenly(weight: NDArray, n: int, rng: np.random.Generator) -> NDArray:
     return np.minimum(place, len(weight) - 1)
 
 
+def call_for_rows(
+    draw: Callable[[int, np.random.Generator], ArrayLike],
+    n: int,
+    rng: np.random.Generator,
+    *,
+    name: str,
+    n_features: int,
+) -> NDArray:
+    """Return the n rows of ``draw(n, rng)``, a user's function, or say what is wrong with them."""
+    rows = check_rows(draw(n, rng), name=name, n_features=n_features)
+    if len(rows) != n:
+        raise ValueError(f"{name}(n, rng) returned {len(rows)} rows, but n={n} were asked.")
+    return rows
+
+
 def draw_rows(rows: NDArray, n: int, rng: np.random.Generator) -> NDArray:
     """Draw n rows; none twice before all have been drawn."""
     order = [rng.permutation(len(rows)) for _ in range(-(-n // len(rows)))]

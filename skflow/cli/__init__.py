@@ -29,7 +29,7 @@ from skflow.cli._files import (
     read_table,
     write_table,
 )
-from skflow.cli._report import MIN_ROWS, compare_report, quality_report
+from skflow.cli._report import MIN_ROWS, compare_report, of_groups, quality_report
 from skflow.generators import SDFlowGenerator
 from skflow.samplers import SDFlowSampler
 from skflow.tabular import TableTransport
@@ -103,7 +103,8 @@ def _transport_whole(args: argparse.Namespace) -> None:
     columns = _shared_columns(args, [source, target])
     transport = _make_transport(args, columns)
     if args.generator:
-        transport.fit(_of_groups(target.frame, source.frame, args.by), X_source=source.frame)
+        target_rows = _groups_to_reach(target.frame, source.frame, args.by)
+        transport.fit(target_rows, X_source=source.frame)
     else:
         transport.fit(target.frame)
     moved = transport.transform(source.frame)
@@ -123,7 +124,7 @@ def _transport_chunks(args: argparse.Namespace) -> None:
     for stream, table in enumerate([source, target]):
         rng = np.random.default_rng([args.seed, stream])
         table.sample(columns, args.by, args.reference_rows or REFERENCE_ROWS, rng)
-    target.frame = _of_groups(target.frame, source.frame, args.by)
+    target.frame = _groups_to_reach(target.frame, source.frame, args.by)
     transport = _make_transport(args, columns).fit(target.frame, X_source=source.frame)
     for flow in transport.flows_.values():  # the rows have a progress bar of their own
         flow.set_params(verbose=0)
@@ -131,15 +132,13 @@ def _transport_chunks(args: argparse.Namespace) -> None:
     _report_transport(args, transport, source, target)
 
 
-def _of_groups(target: Any, source: Any, by: list[str]) -> Any:
+def _groups_to_reach(target: Any, source: Any, by: list[str]) -> Any:
     """Target rows of the groups that the source has; all if it has none, which is an error later.
 
     Groups without a source have nothing to move, and a flow that is made of both sides needs both.
     """
-    if not by or any(name not in frame for name in by for frame in (target, source)):
-        return target
-    needed = target.set_index(by).index.isin(source.set_index(by).index)
-    return target[needed] if needed.any() else target
+    kept = of_groups(target, source, by)
+    return kept if len(kept) else target
 
 
 def _move_chunks(

@@ -28,7 +28,7 @@ from skflow.tabular import TableEncoder, TableTransport
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["MIN_ROWS", "compare_report", "quality_report"]
+__all__ = ["MIN_ROWS", "compare_report", "of_groups", "quality_report"]
 
 MAX_ROWS = 5000  # rows of a table that a report looks at
 MIN_ROWS = 60  # rows of a target that can spare some of them
@@ -111,8 +111,8 @@ def _run(
     model, strata, before = clone(transport).set_params(verbose=0), None, None
     if is_frozen and source is not None:
         reference, source = _split(_some(source, rng), by)
-        train = _of_groups(train, reference, by)
-        model.fit(train, X_source=_of_groups(reference, train, by))
+        train = of_groups(train, reference, by)
+        model.fit(train, X_source=of_groups(reference, train, by))
     else:
         model.fit(train)
     if source is None:
@@ -120,7 +120,7 @@ def _run(
     else:
         source = _some(source, rng)
         if by:
-            source = _of_groups(source, train, by)
+            source = of_groups(source, train, by)
             strata = _strata(source, test, by)
         after = model.transform(source)
         before = transport.encode(source)
@@ -135,7 +135,7 @@ def _split(table: pandas.DataFrame, by: list) -> tuple[pandas.DataFrame, pandas.
     return table[~held_out], table[held_out]
 
 
-def _of_groups(table: pandas.DataFrame, other: pandas.DataFrame, by: list) -> pandas.DataFrame:
+def of_groups(table: pandas.DataFrame, other: pandas.DataFrame, by: list) -> pandas.DataFrame:
     """Rows of the groups that another table has: no other can be moved."""
     return table[table.set_index(by).index.isin(other.set_index(by).index)] if by else table
 

@@ -187,11 +187,9 @@ class BaseGenerator(Mover):
         xi = self._prior(ALIGNED_ROWS if self._n_source is None else self._n_source, rng)
         frame = self._make_frame(xi.astype(np.float64))
         seed = int(rng.integers(2**31))
-        residual = frame.aligned(xi[:100]) / frame.scale
-        probe = np.random.default_rng(seed).standard_normal(residual.shape)
-        regressor = make_regressor(
-            self.generator, frame.inputs(xi[:100]), probe, n_rows=self._n_drawn(), seed=seed
-        )
+        inputs = frame.inputs(xi[:100])
+        probe = np.random.default_rng(seed).standard_normal((len(inputs), self.n_features_in_))
+        regressor = make_regressor(self.generator, inputs, probe, n_rows=self._n_drawn(), seed=seed)
         learner = Learner(regressor, frame, self.window)
         learner.initialize(xi, self.n_features_in_)
         return learner

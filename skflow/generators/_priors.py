@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow._utils import check_count, check_rows, draw_rows, lookup
+from skflow._utils import call_for_rows, check_count, check_rows, draw_rows, lookup
 
 __all__ = ["Prior", "make_prior"]
 
@@ -25,10 +25,7 @@ def _uniform(d: int, n: int, rng: np.random.Generator) -> NDArray:
 
 
 def _called(prior: Prior, d: int, n: int, rng: np.random.Generator) -> NDArray:
-    rows = check_rows(prior(n, rng), name="prior", n_features=d)
-    if len(rows) != n:
-        raise ValueError(f"prior(n, rng) returned {len(rows)} rows, but n={n} were asked.")
-    return rows
+    return call_for_rows(prior, n, rng, name="prior", n_features=d)
 
 
 PRIORS: dict[str, Callable[[int, int, np.random.Generator], NDArray]] = {

@@ -91,7 +91,7 @@ def make_regressor(generator: Any, xi: NDArray, Y: NDArray, *, n_rows: int, seed
     TypeError
         If it is no regressor, by name.
     """
-    if generator is None:  # settled on rings and real tables, see docs/generators.md
+    if generator is None:  # settled on rings and real tables, see docs/quality.md
         generator = MLPRegressor(
             hidden_layer_sizes=(128, 128, 128, 128),
             alpha=0.0,
@@ -145,6 +145,9 @@ class Learner:
         self.is_updated = hasattr(regressor, "partial_fit")
         self.batches: deque[tuple[NDArray, NDArray]] = deque(maxlen=window)
         self.is_ready = False
+        self.first_rate: Any = getattr(
+            regressor, "learning_rate_init", None
+        )  # falls while it learns
 
     def initialize(self, xi: NDArray, d: int) -> None:
         """Let a regressor that can draw its first coefficients do so."""
@@ -191,7 +194,7 @@ class Learner:
     def copy(self) -> Learner:
         """Return the learner as it is now; the window is no part of its state."""
         other = Learner(self.regressor, self.frame, self.batches.maxlen or 1)
-        other.is_ready = self.is_ready
+        other.is_ready, other.first_rate = self.is_ready, self.first_rate
         if self.is_updated:  # others are fitted anew, and never changed
             other.regressor = deepcopy(self.regressor)
         return other
@@ -215,8 +218,7 @@ class Learner:
         if isinstance(rate, str) and rate == "auto":
             if not isinstance(self.regressor, MLPRegressor):
                 return lambda step: None
-            first = self.regressor.learning_rate_init
-            return lambda step: first * _cosine(step / max(n - 1, 1))
+            return lambda step: self.first_rate * _cosine(step / max(n - 1, 1))
         try:
             rates = np.broadcast_to(np.asarray(rate, float), (n,))
         except (TypeError, ValueError):

@@ -25,6 +25,7 @@ from sklearn.base import OneToOneFeatureMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skflow._utils import (
+    call_for_rows,
     check_count,
     check_rows,
     draw_evenly,
@@ -369,9 +370,7 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
             draw = lookup(BASES, self.base, name="base")
             return draw(n, self._target, self._weight, rng).astype(self._target.dtype)
         if callable(self.base):
-            rows = check_rows(self.base(n, rng), name="base", n_features=self.n_features_in_)
-            if len(rows) != n:
-                raise ValueError(f"base(n, rng) returned {len(rows)} rows, but n={n} were asked.")
+            rows = call_for_rows(self.base, n, rng, name="base", n_features=self.n_features_in_)
         else:
             rows = check_rows(self.base, name="base", n_features=self.n_features_in_)
             rows = draw_rows(rows, n, rng)

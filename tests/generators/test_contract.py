@@ -228,6 +228,8 @@ def test_warm_start_goes_on(target):
     flow.fit(target + 100)  # the same target elsewhere: what was learnt is measured from its mean
     assert flow.generator_.t_ == 2 * t_before
     assert np.abs(flow.sample(100).mean(axis=0) - first.mean(axis=0) - 100).max() < 1
+    again = flow._learner.learning_rates("auto", 10)
+    assert again(0) == SMALL.learning_rate_init  # not what the first training had let it fall to
     with pytest.raises(ValueError, match="warm_start=True goes on with a generator from 3 to 3"):
         flow.fit(target[:, :2])
 
