@@ -14,21 +14,32 @@ from __future__ import annotations
 from typing import Any
 
 from skflow._utils import from_registry
-from skflow.fields._base import Field, Recipe, Run, compute_threads, displacement, replay
-from skflow.fields._kernel import KernelScoreDifference
+from skflow.fields._base import (
+    Field,
+    Flow,
+    Live,
+    Recipe,
+    Replay,
+    Run,
+    compute_threads,
+    displacement,
+)
 from skflow.fields._mmd import MMDGradient
+from skflow.fields._score_difference import KernelScoreDifference
 
 __all__ = [
     "FIELDS",
     "Field",
+    "Flow",
     "KernelScoreDifference",
+    "Live",
     "MMDGradient",
     "Recipe",
+    "Replay",
     "Run",
     "compute_threads",
     "displacement",
     "make_field",
-    "replay",
 ]
 
 FIELDS: dict[str, type[Field]] = {

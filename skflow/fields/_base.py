@@ -13,6 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,18 @@ from sklearn.base import BaseEstimator
 
 from skflow.kernels import compute_threads
 
-__all__ = ["Field", "Frozen", "Recipe", "Run", "compute_threads", "displacement", "replay"]
+__all__ = [
+    "Field",
+    "Flow",
+    "Frozen",
+    "Live",
+    "Recipe",
+    "Replay",
+    "Run",
+    "compute_threads",
+    "constant_steps",
+    "displacement",
+]
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,11 @@ class Recipe:
 Frozen = Callable[[NDArray, NDArray, NDArray], NDArray]
 
 
+def constant_steps(n_steps: int) -> NDArray:
+    """Step sizes of 1 throughout."""
+    return np.ones(n_steps)
+
+
 class Run(ABC):
     """One flow under way: owns what changes, and is used by one thread.
 
@@ -64,10 +81,13 @@ class Run(ABC):
     by_row : bool
         Whether a row's bits must not depend on the other queries, set by the mover where a frozen
         velocity has to repeat this one.
+    time : float
+        The fraction of the steps that has been taken, set by the mover before a step.
     """
 
     batch_size: int | None = None
     by_row: bool = False
+    time: float = 0.0
 
     @abstractmethod
     def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
@@ -106,10 +126,24 @@ class Run(ABC):
 
 
 class Field(BaseEstimator, ABC):
-    """Base class of all fields."""
+    """Base class of all fields.
+
+    Attributes
+    ----------
+    sees_source : bool
+        Whether a row's velocity depends on the other moving rows.
+    """
+
+    sees_source: bool = True
 
     @abstractmethod
-    def fit(self, X: NDArray, sigmas: NDArray, sample_weight: NDArray | None = None) -> Field:
+    def fit(
+        self,
+        X: NDArray,
+        sigmas: NDArray,
+        sample_weight: NDArray | None = None,
+        origin: NDArray | None = None,
+    ) -> Field:
         """Learn the target side.
 
         Parameters
@@ -120,6 +154,8 @@ class Field(BaseEstimator, ABC):
             The bandwidths that the flow will use.
         sample_weight : ndarray of shape (n_rows,), default=None
             Non-negative weights of the target rows.
+        origin : ndarray of shape (n_features,), default=None
+            What was subtracted from the rows before; functions of the user's see rows as they were.
 
         Returns
         -------
@@ -147,15 +183,109 @@ class Field(BaseEstimator, ABC):
         """Return what "auto" means for movers driven by this field."""
 
 
+class Flow(Protocol):
+    """What a step is made of: noise, and velocities of the moving rows."""
+
+    step_sizes: NDArray | None
+
+    def begin(self, k: int) -> None:
+        """Go on to step k."""
+
+    def noise(self, Y: NDArray) -> NDArray:
+        """Standard normal noise, an array like Y."""
+
+    def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
+        """Velocity at the queries Z of the rows Y; see `Run.velocity`."""
+
+
+class Live:
+    """A flow under way: noise is drawn, velocities are evaluated, and both may be kept.
+
+    Parameters
+    ----------
+    run : Run
+        The field's run.
+    rng : numpy.random.Generator
+        Source of the noise.
+    n_steps : int
+        Number of steps.
+    batch_sizes : list of length n_steps, default=None
+        Rows that the means of each step are estimated from; None is all.
+    tapes : list, default=None
+        If given, a tape is appended for every step: its noise and frozen velocities, in order.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        rng: np.random.Generator,
+        n_steps: int,
+        batch_sizes: list[int | None] | None = None,
+        tapes: list[list[Any]] | None = None,
+    ) -> None:
+        self.run, self.rng, self.n_steps, self.tapes = run, rng, n_steps, tapes
+        self.batch_sizes = batch_sizes
+        self.step_sizes: NDArray | None = None  # known after the first displacement
+        run.by_row = tapes is not None
+
+    def begin(self, k: int) -> None:
+        """Go on to step k."""
+        self.run.time = k / self.n_steps
+        if self.batch_sizes is not None:
+            self.run.batch_size = self.batch_sizes[k]
+        if self.tapes is not None:
+            self.tapes.append([])
+
+    def noise(self, Y: NDArray) -> NDArray:
+        """Draw noise."""
+        return self._keep(self.rng.standard_normal(Y.shape, dtype=Y.dtype.type))
+
+    def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
+        """Evaluate the field."""
+        v = self.run.velocity(Z, Y, sigma)
+        if self.tapes is not None:
+            self._keep(self.run.frozen())
+        return v
+
+    def _keep(self, item: Any) -> Any:
+        if self.tapes is not None:
+            self.tapes[-1].append(item)
+        return item
+
+
+class Replay:
+    """A flow that took place: new rows go its way, each on its own.
+
+    Parameters
+    ----------
+    tapes : list
+        What a `Live` flow kept of every step.
+    step_sizes : ndarray of shape (n_steps,) or None
+        Its step sizes.
+    like : ndarray of shape (n_rows,)
+        For every new row the number of the recorded row whose place it takes and whose noise it
+        borrows. A recorded row in its own place takes the very steps that were recorded.
+    """
+
+    def __init__(self, tapes: list[list[Any]], step_sizes: NDArray | None, like: NDArray) -> None:
+        self.tapes, self.step_sizes, self.like = tapes, step_sizes, like
+        self.tape: Iterator[Any] = iter(())
+
+    def begin(self, k: int) -> None:
+        """Go on to step k."""
+        self.tape = iter(self.tapes[k])
+
+    def noise(self, Y: NDArray) -> NDArray:
+        """Borrow noise."""
+        return next(self.tape)[self.like]
+
+    def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
+        """Evaluate the frozen velocity."""
+        return next(self.tape)(Z, self.like, Y)
+
+
 def displacement(
-    run: Run,
-    Y: NDArray,
-    sigma: float,
-    *,
-    noise_level: float,
-    n_noise: int,
-    rng: np.random.Generator,
-    record: list[tuple[NDArray | None, Frozen]] | None = None,
+    flow: Flow, Y: NDArray, sigma: float, *, noise_level: float, n_noise: int
 ) -> NDArray:
     r"""Perturb the rows, evaluate the field, average over the draws.
 
@@ -163,8 +293,8 @@ def displacement(
 
     Parameters
     ----------
-    run : Run
-        The flow under way.
+    flow : Flow
+        The flow under way, or its replay.
     Y : ndarray of shape (n_rows, n_features)
         The moving rows.
     sigma : float
@@ -173,55 +303,18 @@ def displacement(
         Standard deviation β of the noise; for score differences β = σ.
     n_noise : int
         Number m of draws, in antithetic pairs; 0 evaluates the field at the rows themselves.
-    rng : numpy.random.Generator
-        Source of the noise.
-    record : list, default=None
-        If given, the noise and the frozen velocity of every draw are appended, for `replay`.
 
     Returns
     -------
     displacement : ndarray of shape (n_rows, n_features)
         Δy.
     """
-    total = np.zeros_like(Y)
-    for noise in _antithetic_noise(Y, noise_level, n_noise, rng):
-        total += run.velocity(Y if noise is None else Y + noise, Y, sigma)
-        if record is not None:
-            record.append((noise, run.frozen()))
-    return total / max(n_noise, 1)
-
-
-def _antithetic_noise(
-    Y: NDArray, level: float, n_noise: int, rng: np.random.Generator
-) -> Iterator[NDArray | None]:
-    """Yield ``n_noise`` draws in pairs ±ε, or None once for no noise."""
     if n_noise == 0:
-        yield None
-    for pair in range(0, n_noise, 2):
-        noise = rng.standard_normal(Y.shape, dtype=Y.dtype.type) * Y.dtype.type(level)
-        yield noise
-        if pair + 1 < n_noise:
-            yield -noise
-
-
-def replay(record: list[tuple[NDArray | None, Frozen]], Y: NDArray, like: NDArray) -> NDArray:
-    """Displacement of new rows in a recorded step; each borrows the noise of a recorded row.
-
-    Parameters
-    ----------
-    record : list
-        What `displacement` recorded.
-    Y : ndarray of shape (n_rows, n_features)
-        The new rows.
-    like : ndarray of shape (n_rows,)
-        For each the number of the recorded row whose noise it borrows.
-
-    Returns
-    -------
-    displacement : ndarray of shape (n_rows, n_features)
-        Δy. A recorded row gets the very displacement that was recorded.
-    """
+        return flow.velocity(Y, Y, sigma)
     total = np.zeros_like(Y)
-    for noise, frozen in record:
-        total += frozen(Y if noise is None else Y + noise[like], like, Y)
-    return total / len(record)
+    for pair in range(0, n_noise, 2):
+        noise = flow.noise(Y) * Y.dtype.type(noise_level)
+        total += flow.velocity(Y + noise, Y, sigma)
+        if pair + 1 < n_noise:
+            total += flow.velocity(Y - noise, Y, sigma)
+    return total / n_noise

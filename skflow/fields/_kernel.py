@@ -1,21 +1,8 @@
-r"""Score difference by kernel means.
+r"""What fields of kernel sums have in common: both populations, or batches of them, prepared.
 
-.. math:: v(z) = σ² (∇ \log p(z;σ) - ∇ \log q(z;σ)) = D_p(z;σ) - D_q(z;σ)   [Weber 2023, eqs. 15-16]
+.. math:: Σ_i w_i K(z, x_i; σ) …, \qquad Σ_j u_j K(z, y_j; σ) …
 
-D_p and D_q are kernel means over target rows x and moving rows y. With one-sided weights
-``K(z, x_j)`` every query shares out one unit of attraction, but a target row may attract few
-queries or many. Two-sided (Sinkhorn) weights ``K(z_i, x_j) exp(g_j)`` make the columns even too:
-
-.. math:: g_j = -\log Σ_i a_i e^{f_i} K(z_i, x_j), \qquad f_i = -\log Σ_j b_j e^{g_j} K(z_i, x_j)
-
-One such update a step is enough, because f carries over from step to step (in units of σ²: it is
-rescaled when σ changes). The same is done to D_q, so that v = 0 when source and target agree.
-
-References
-----------
-Weber, R. (2023). The Score-Difference Flow for Implicit Generative Modeling. arXiv:2304.12906.
-Feydy, J. et al. (2019). Interpolating between Optimal Transport and MMD using Sinkhorn
-Divergences. arXiv:1810.08278.
+over target rows x and moving rows y. Of long tables a step may use a batch of each.
 """
 
 from __future__ import annotations
@@ -27,19 +14,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow._utils import check_tolerance, draw_evenly, lookup, normalize_weights
-from skflow.fields._base import Field, Frozen, Recipe, Run
+from skflow._utils import draw_evenly, normalize_weights
+from skflow.fields._base import Field, Frozen, Run
 from skflow.kernels import KernelSum
 
-__all__ = ["KernelField", "KernelRun", "KernelScoreDifference", "Places", "Queries"]
-
-EMPTY = 1e-6  # share of a kernel sum below which nothing is left of it
+__all__ = ["KernelField", "KernelRun", "Places", "Queries"]
 
 
 class KernelField(Field):
     """Base class of fields that are made of kernel sums over target rows and moving rows."""
 
-    def fit(self, X: NDArray, sigmas: NDArray, sample_weight: NDArray | None = None) -> KernelField:
+    def fit(
+        self,
+        X: NDArray,
+        sigmas: NDArray,
+        sample_weight: NDArray | None = None,
+        origin: NDArray | None = None,
+    ) -> KernelField:
         """Prepare the target rows; absent ones (of zero weight) are dropped.
 
         Parameters
@@ -50,6 +41,8 @@ class KernelField(Field):
             Ignored: the kernel sums exist at every σ.
         sample_weight : ndarray of shape (n_rows,), default=None
             Non-negative weights of the target rows.
+        origin : ndarray of shape (n_features,), default=None
+            Ignored: kernel sums do not depend on it.
 
         Returns
         -------
@@ -64,18 +57,36 @@ class KernelField(Field):
 
 @dataclass(frozen=True)
 class Queries:
-    """Where a field is evaluated, and which of these rows stand for all in a sum over them."""
+    """Where a field is evaluated, and which of these rows stand for all in a sum over them.
+
+    Parameters
+    ----------
+    every : KernelSum
+        The queries.
+    rows : ndarray of shape (n_rows, n_features)
+        The moving rows that they belong to.
+    drawn : KernelSum
+        Those queries that stand for all.
+    numbers : ndarray of shape (n_drawn,) or slice
+        Their numbers.
+    """
 
     every: KernelSum
+    rows: NDArray
     drawn: KernelSum
     numbers: Any
 
     @classmethod
-    def of(cls, Z: NDArray, numbers: NDArray | None) -> Queries:
+    def of(cls, Z: NDArray, Y: NDArray, numbers: NDArray | None = None) -> Queries:
         every = KernelSum(Z)
         if numbers is None:
-            return cls(every, every, slice(None))
-        return cls(every, KernelSum(Z[numbers]), numbers)
+            return cls(every, Y, every, slice(None))
+        return cls(every, Y, KernelSum(Z[numbers]), numbers)
+
+    @property
+    def places(self) -> Places:
+        """Where the moving rows stand among those that were drawn."""
+        return Places(self.every.n_rows, self.numbers)
 
 
 @dataclass(frozen=True)
@@ -162,7 +173,7 @@ class KernelRun(Run):
             if self._order is None:  # rows keep to their neighbours on the way
                 self._order = KernelSum(Y).leaf_order
             numbers = self._draw(size, self._order)
-        queries = Queries.of(Z, numbers)
+        queries = Queries.of(Z, Y, numbers)
         q = queries.drawn if Z is Y else KernelSum(Y if numbers is None else Y[numbers])
         v, self._frozen = self._evaluate(queries, p, q, sigma, 0.0 if self.by_row else self.tol)
         return v
@@ -188,163 +199,3 @@ class KernelRun(Run):
         """
         share = np.ones(len(order)) if weight is None else weight[order]
         return order[draw_evenly(share, size, self.rng)]
-
-
-def constant_steps(n_steps: int) -> NDArray:
-    """Step sizes of 1 throughout."""
-    return np.ones(n_steps)
-
-
-def rising_steps(n_steps: int) -> NDArray:
-    """Step sizes from 0.2 to 1."""
-    return np.linspace(0.2, 1, n_steps) if n_steps > 1 else np.ones(1)
-
-
-RECIPES = {
-    "sinkhorn": Recipe(schedule="geometric", align="affine", n_noise=0, step_size=constant_steps),
-    "row": Recipe(schedule="cosine", align="affine", n_noise=2, step_size=rising_steps),
-}
-
-
-class KernelScoreDifference(KernelField):
-    r"""Score difference of two kernel density estimates, ``D_p(z;σ) - D_q(z;σ)``.
-
-    Parameters
-    ----------
-    normalization : {"sinkhorn", "row"}, default="sinkhorn"
-        "row": the kernel means as the paper defines them; every query's weights sum to one.
-        "sinkhorn": weights that are even over the columns as well, which keeps clusters in
-        proportion without injected noise, at twice the kernel sums.
-    tol : float, default=1e-6
-        Rows so far away that they add less than this share to a kernel sum may be left out of it,
-        which is done where it saves time; 0 sums all.
-
-    References
-    ----------
-    Weber (2023), arXiv:2304.12906, eqs. 15-16.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skflow.fields import KernelScoreDifference
-    >>> X, Y = np.array([[0.0], [2.0]]), np.array([[5.0], [6.0]])
-    >>> field = KernelScoreDifference(normalization="row").fit(X, sigmas=np.array([10.0]))
-    >>> field.start(np.random.default_rng(0)).velocity(Y, Y, 10.0).round(2)
-    array([[-4.46],
-           [-4.45]])
-    """
-
-    def __init__(self, normalization: str = "sinkhorn", tol: float = 1e-6) -> None:
-        self.normalization = normalization
-        self.tol = tol
-
-    def start(self, rng: np.random.Generator) -> Run:
-        """Begin a flow; ``rng`` draws its batches."""
-        term = _TwoSidedMean if self.normalization == "sinkhorn" else _Mean
-        return _ScoreDifferenceRun(self.target_, rng, self.tol, term(), term())
-
-    def recipe(self) -> Recipe:
-        """Return what "auto" means for movers driven by this field."""
-        check_tolerance(self.tol)
-        return lookup(RECIPES, self.normalization, name="normalization")
-
-
-@dataclass(frozen=True)
-class _WeightedMean:
-    """Kernel mean under log-weights g; f is what the log of its sum was at each recorded row."""
-
-    rows: KernelSum
-    sigma: float
-    g: NDArray | None = None
-    f: NDArray | None = None
-
-    def __call__(
-        self, Z: NDArray | KernelSum, like: Any, tol: float = 0.0
-    ) -> tuple[NDArray, NDArray]:
-        scale = None if self.f is None else self.f[like]
-        return self.rows.sums(Z, self.sigma, log_weight=self.g, log_scale=scale, tol=tol)
-
-
-@dataclass(frozen=True)
-class _FrozenDifference:
-    D_p: _WeightedMean
-    D_q: _WeightedMean
-    places: Places
-
-    def __call__(self, Z: NDArray, like: NDArray, Y: NDArray) -> NDArray:
-        D, log_sum = self.D_q(Z, like)
-        bias = self.D_q.rows.log_weight
-        bias = bias if self.D_q.g is None else bias + self.D_q.g
-        return self.D_p(Z, like)[0] - self._in_place(D, log_sum, bias, Z, like, Y)
-
-    def _in_place(
-        self, D: NDArray, log_sum: NDArray, bias: NDArray, Z: NDArray, like: NDArray, Y: NDArray
-    ) -> NDArray:
-        """The mean over q after every new row has taken the place of one of its rows.
-
-        Otherwise q would pull at a new row from where other rows are, never from where it is
-        itself, and add up the same displacement step by step.
-        """
-        y, log_own, log_other = self.places.terms(self.D_q.rows, bias, Z, like, Y, self.D_q.sigma)
-        log_own, log_other = log_own - log_sum, log_other - log_sum
-        top = np.where(log_own > 1, log_own, 0)  # a row far from all others is alone with itself
-        rest, own, other = (np.exp(log - top)[:, None] for log in (0 * top, log_own, log_other))
-        total = rest + (own - other)
-        mean = (rest * D + (own * Y - other * y)) / np.maximum(total, EMPTY)
-        return np.where(total > EMPTY, mean, D).astype(D.dtype)
-
-
-class _ScoreDifferenceRun(KernelRun):
-    def __init__(
-        self,
-        target: KernelSum,
-        rng: np.random.Generator,
-        tol: float,
-        D_p: _Mean,
-        D_q: _Mean,
-    ) -> None:
-        super().__init__(target, rng, tol)
-        self.D_p, self.D_q = D_p, D_q
-
-    def renew(self) -> None:
-        super().renew()
-        self.D_p, self.D_q = type(self.D_p)(), type(self.D_q)()
-
-    def _evaluate(
-        self, queries: Queries, p: KernelSum, q: KernelSum, sigma: float, tol: float
-    ) -> tuple[NDArray, Frozen]:
-        D_p, frozen_p = self.D_p(queries, p, sigma, tol)
-        D_q, frozen_q = self.D_q(queries, q, sigma, tol)
-        places = Places(queries.every.n_rows, queries.numbers)
-        return D_p - D_q, _FrozenDifference(frozen_p, frozen_q, places)
-
-
-class _Mean:
-    """One-sided kernel mean."""
-
-    def __call__(
-        self, queries: Queries, rows: KernelSum, sigma: float, tol: float
-    ) -> tuple[NDArray, _WeightedMean]:
-        mean = _WeightedMean(rows, sigma)
-        return mean(queries.every, slice(None), tol)[0], mean
-
-
-class _TwoSidedMean(_Mean):
-    """Kernel mean with Sinkhorn weights; keeps the queries' potential f from step to step."""
-
-    def __init__(self) -> None:
-        self.f: NDArray | None = None
-        self.sigma = 1.0
-
-    def __call__(
-        self, queries: Queries, rows: KernelSum, sigma: float, tol: float
-    ) -> tuple[NDArray, _WeightedMean]:
-        scale = (self.sigma / sigma) ** 2
-        f = np.zeros(queries.every.n_rows) if self.f is None else self.f * scale
-        g = -queries.drawn.sums(rows, sigma, log_weight=f[queries.numbers], moment=False, tol=tol)[
-            1
-        ]
-        mean = _WeightedMean(rows, sigma, g, f)
-        D, log_sum = mean(queries.every, slice(None), tol)
-        self.f, self.sigma = -log_sum, sigma
-        return D, mean

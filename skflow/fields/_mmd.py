@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skflow._utils import check_tolerance
-from skflow.fields._base import Frozen, Recipe, Run
-from skflow.fields._kernel import KernelField, KernelRun, Places, Queries, constant_steps
+from skflow.fields._base import Frozen, Recipe, Run, constant_steps
+from skflow.fields._kernel import KernelField, KernelRun, Places, Queries
 from skflow.kernels import KernelSum
 
 __all__ = ["MMDGradient"]
@@ -102,6 +102,5 @@ class _MMDRun(KernelRun):
     def _evaluate(
         self, queries: Queries, p: KernelSum, q: KernelSum, sigma: float, tol: float
     ) -> tuple[NDArray, Frozen]:
-        places = Places(queries.every.n_rows, queries.numbers)
-        frozen = _FrozenGradient(p, q, places, sigma)
+        frozen = _FrozenGradient(p, q, queries.places, sigma)
         return frozen.velocity(queries.every, tol), frozen

@@ -32,7 +32,7 @@ from skflow._utils import (
 )
 from skflow.fields import make_field
 from skflow.fields._align import ALIGNMENTS
-from skflow.fields._base import Recipe
+from skflow.fields._base import Flow, Recipe
 from skflow.fields._callbacks import CallbackSupportMixin
 from skflow.schedules import make_schedule, resolve_bandwidth
 
@@ -54,6 +54,7 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
     n_noise: Any
     n_jobs: int | None
     random_state: Any
+    _precision: Any = None  # of the moving rows; None is the target's
     center_: NDArray
     _target: NDArray
     _weight: NDArray
@@ -169,7 +170,8 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
 
     def _fit_field(self) -> None:
         self.field_ = clone(make_field(self.field))
-        self.field_.fit(self._target, self.sigmas_, sample_weight=self._weight)
+        X = self._target if self._precision is None else self._target.astype(self._precision)
+        self.field_.fit(X, self.sigmas_, sample_weight=self._weight, origin=self.center_)
 
     @property
     def target_(self) -> NDArray:
@@ -183,13 +185,15 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
         check_is_fitted(self)
         return self._weight.copy()
 
-    def _step_sizes_from(self, dY: NDArray) -> NDArray:
-        """Step sizes of a flow whose first displacement is dY."""
-        if self.first_step_norm_ is None:
-            return self.step_sizes_
-        mean_norm = np.linalg.norm(dY.astype(np.float64), axis=1).mean()
-        eta = self.first_step_norm_ / mean_norm if mean_norm else 0.0  # 0 at rest
-        return np.full(len(self.step_sizes_), eta)
+    def _step_size(self, flow: Flow, dY: NDArray, k: int) -> Any:
+        """η of step k, whose displacement is dY, in the precision of the rows."""
+        if flow.step_sizes is None:
+            flow.step_sizes = self.step_sizes_
+            if self.first_step_norm_ is not None:
+                mean_norm = np.linalg.norm(dY.astype(np.float64), axis=1).mean()
+                eta = self.first_step_norm_ / mean_norm if mean_norm else 0.0  # 0 at rest
+                flow.step_sizes = np.full(len(self.step_sizes_), eta)
+        return dY.dtype.type(flow.step_sizes[k])
 
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng(self._seed)

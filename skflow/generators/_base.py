@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skflow._utils import (
@@ -36,7 +35,7 @@ from skflow._utils import (
     unwrap_source,
     warn_if_sliced,
 )
-from skflow.fields import compute_threads, displacement, make_field
+from skflow.fields import Live, compute_threads, displacement
 from skflow.fields._align import ALIGNMENTS
 from skflow.fields._callbacks import FitTask, ends_callbacks
 from skflow.fields._marginals import match_marginals, unlike_marginals
@@ -70,6 +69,7 @@ class BaseGenerator(Mover):
     n_iter_no_change: int
     warm_start: bool
     verbose: int
+    _precision = np.float32  # in which regressors learn
     _n_trainings: int
     _learner: Learner
 
@@ -176,12 +176,6 @@ class BaseGenerator(Mover):
         self._held_out = X[held], check_weights(weight[held], X[held])
         return X[kept], check_weights(weight[kept], X[kept])
 
-    def _fit_field(self) -> None:
-        """Fit the field to single precision, in which regressors learn, too."""
-        self.field_ = clone(make_field(self.field))
-        X = self._target.astype(np.float32)
-        self.field_.fit(X, self.sigmas_, sample_weight=self._weight)
-
     def _make_learner(self, rng: np.random.Generator) -> Learner:
         """A fresh regressor, and the coordinates it works in."""
         xi = self._prior(ALIGNED_ROWS if self._n_source is None else self._n_source, rng)
@@ -258,37 +252,34 @@ class BaseGenerator(Mover):
         learner, n = self._learner, len(self.sigmas_)
         rates = learner.learning_rates(self.learning_rate, n_epochs * n)
         good = learner.copy()
+        flow = Live(self.field_.start(rng), rng, n)
+        flow.run.batch_size = self.batch_size
         for epoch in range(n_epochs):
-            run = self.field_.start(rng)
-            run.batch_size = self.batch_size
             for k in range(n):
                 step = epoch * n + k
                 with _divergence(step, good, learner):
                     learner.set_learning_rate(rates(step))
-                    self._step(learner, run, step, rng)
+                    flow.begin(k)
+                    self._step(learner, flow, k, rng)
                     if step % KEEP_EVERY == KEEP_EVERY - 1 or k == n - 1:
                         _check_finite(learner.outputs(self._prior(16, rng)))
                         good = learner.copy()
             yield good
 
-    def _step(self, learner: Learner, run: Any, step: int, rng: np.random.Generator) -> None:
+    def _step(self, learner: Learner, flow: Live, k: int, rng: np.random.Generator) -> None:
         """One step of algorithm 2."""
-        k = step % len(self.sigmas_)
         xi = self._prior(self._n_drawn(), rng)
         Y = learner.outputs(xi)
         _check_finite(Y)
-        run.renew()
+        flow.run.renew()
         dY = displacement(
-            run,
-            Y.astype(np.float32),
+            flow,
+            Y.astype(self._precision),
             float(self.sigmas_[k]),
             noise_level=float(self.noise_levels_[k]),
             n_noise=self._fitted_recipe.n_noise,
-            rng=rng,
-        )
-        if step == 0:
-            self.step_sizes_ = self._step_sizes_from(dY)
-        dY = self.step_sizes_[k] * dY.astype(np.float64)
+        ).astype(np.float64)
+        dY *= self._step_size(flow, dY, k)
         _check_finite(dY)
         self.loss_curve_.append(float(np.mean(np.sum(dY**2, axis=1))))
         learner.learn(xi, Y + dY)

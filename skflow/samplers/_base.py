@@ -37,7 +37,7 @@ from skflow._utils import (
     unwrap_source,
     warn_if_sliced,
 )
-from skflow.fields import compute_threads, displacement, replay
+from skflow.fields import Flow, Live, Replay, compute_threads, displacement
 from skflow.fields._align import ALIGNMENTS, apply_affine, gaussian_base, uniform_base
 from skflow.fields._callbacks import FitTask, ends_callbacks
 from skflow.fields._marginals import match_marginals
@@ -132,12 +132,12 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
 
     def _so_far(self, path: Path) -> dict[str, Any]:
         """Attributes of the sampler if its flow ends where the path does now."""
-        k = len(path.steps)
+        k = len(path.tapes)
         return {
             "sigmas_": self.sigmas_[:k],
             "noise_levels_": self.noise_levels_[:k],
             "step_sizes_": self.step_sizes_[:k],
-            "_path": replace(path, steps=path.steps[:k]),  # a list that grows no more
+            "_path": replace(path, tapes=path.tapes[:k]),  # a list that grows no more
         }
 
     @property
@@ -175,56 +175,62 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         return [int(size) for size in np.ceil(sizes)]
 
     # ------------------------------------------------------------------------------- the loop
+    def _loop(self, flow: Flow, Y: NDArray) -> Iterator[NDArray]:
+        """Take all steps; yield the rows after every one (a new array each)."""
+        for k, sigma in enumerate(self.sigmas_):
+            flow.begin(k)
+            with compute_threads(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
+                Y = self._step(flow, Y, k)
+            if not np.isfinite(Y).all():
+                raise ValueError(
+                    f"the flow left the range of {Y.dtype} at step {k + 1} of {len(self.sigmas_)}, "
+                    f"with sigma={sigma:.3g}: choose a smaller step_size or first_step_norm, or a "
+                    "schedule with a larger sigma_min."
+                )
+            yield Y
+
+    def _step(self, flow: Flow, Y: NDArray, k: int) -> NDArray:
+        """Move centred rows by one step."""
+        dY = displacement(
+            flow,
+            Y,
+            float(self.sigmas_[k]),
+            noise_level=float(self.noise_levels_[k]),
+            n_noise=self._fitted_recipe.n_noise,
+        )
+        return Y + self._step_size(flow, dY, k) * dY
+
     def _steps(
         self, Y: NDArray, rng: np.random.Generator, path: Path | None = None
     ) -> Iterator[NDArray]:
-        """Move centred rows as a population; yield them after every step (a new array each)."""
-        recipe, eta, affine = self._fitted_recipe, self.step_sizes_, None
-        if recipe.align is not None:
-            align = lookup(ALIGNMENTS, recipe.align, name="align")
+        """Move centred rows as a population, and keep their path if there is one to fill."""
+        affine = None
+        if self._fitted_recipe.align is not None:
             with compute_threads(self.n_jobs):  # BLAS may round otherwise on several threads
-                affine = align(Y, self._target, self._weight)
+                affine = self._align(Y)
             Y = apply_affine(Y, affine)
+        tapes = None
         if path is not None:
-            path.affine = affine
-        run = self.field_.start(rng)
-        run.by_row = path is not None
-        batch_sizes = self._batch_sizes(len(Y))
-        for k in range(len(self.sigmas_)):
-            record: list | None = None if path is None else []
-            run.batch_size = batch_sizes[k]
-            with compute_threads(self.n_jobs):
-                dY = displacement(
-                    run,
-                    Y,
-                    float(self.sigmas_[k]),
-                    noise_level=float(self.noise_levels_[k]),
-                    n_noise=recipe.n_noise,
-                    rng=rng,
-                    record=record,
-                )
-            if not np.isfinite(dY).all():
-                raise ValueError(
-                    f"the flow left the range of {dY.dtype} at step {k + 1} of {len(eta)}, with "
-                    f"sigma={self.sigmas_[k]:.3g}: choose a smaller step_size or first_step_norm, "
-                    "or a schedule with a larger sigma_min."
-                )
-            if k == 0:
-                eta = self._step_sizes_from(dY)
-            if path is not None and record is not None:
-                path.steps.append((float(eta[k]), record))
-            Y = Y + Y.dtype.type(eta[k]) * dY
-            yield Y
+            path.affine, tapes = affine, path.tapes
+        flow = Live(
+            self.field_.start(rng), rng, len(self.sigmas_), self._batch_sizes(len(Y)), tapes
+        )
+        for moved in self._loop(flow, Y):
+            if path is not None:
+                path.step_sizes = flow.step_sizes
+            yield moved
+
+    def _align(self, Y: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+        """The affine map that rows start with."""
+        align = lookup(ALIGNMENTS, self._fitted_recipe.align, name="align")
+        return align(Y, self._target, self._weight)
 
     def _replay(self, Y: NDArray, path: Path) -> Iterator[NDArray]:
         """Move centred rows, each on its own, through the frozen flow of the reference rows."""
         like = path.nearest(Y)
         if path.affine is not None:
             Y = apply_affine(Y, path.affine)
-        for eta, record in path.steps:
-            with compute_threads(self.n_jobs):
-                Y = Y + Y.dtype.type(eta) * replay(record, Y, like)
-            yield Y
+        return self._loop(Replay(path.tapes, path.step_sizes, like), Y)
 
     def _flow(self, Y: NDArray, rng: np.random.Generator) -> Iterator[NDArray]:
         return self._steps(Y, rng) if self._path is None else self._replay(Y, self._path)

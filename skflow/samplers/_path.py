@@ -14,7 +14,7 @@ __all__ = ["Path"]
 
 @dataclass
 class Path:
-    """Reference rows and the recorded steps of their flow.
+    """Reference rows and what the steps of their flow were made of.
 
     Parameters
     ----------
@@ -22,13 +22,16 @@ class Path:
         The reference rows before the first step.
     affine : tuple of ndarrays or None
         The alignment.
-    steps : list of (float, list)
-        For every step its step size, and the noise and frozen velocity of each draw.
+    step_sizes : ndarray of shape (n_steps,) or None
+        The step sizes.
+    tapes : list of lists
+        For every step its noise and frozen velocities, in order.
     """
 
     start: NDArray
     affine: tuple[NDArray, NDArray, NDArray] | None = None
-    steps: list[tuple[float, list[Any]]] = field(default_factory=list)
+    step_sizes: NDArray | None = None
+    tapes: list[list[Any]] = field(default_factory=list)
 
     def nearest(self, Y: NDArray) -> NDArray:
         """Return for every row the number of the reference row nearest to it at the start.

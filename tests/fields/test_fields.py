@@ -5,7 +5,7 @@ import pytest
 from scipy.special import logsumexp
 from sklearn.base import clone
 
-from skflow.fields import FIELDS, KernelScoreDifference, displacement, make_field
+from skflow.fields import FIELDS, KernelScoreDifference, Live, displacement, make_field
 from skflow.fields._kernel import Queries
 from skflow.kernels import KernelSum, kernel_gradient, kernel_mean, log_kernel_density
 from skflow.metrics import maximum_mean_discrepancy
@@ -151,7 +151,7 @@ def test_sinkhorn_weights_converge_to_the_entropic_plan(tables):
     run = field.start(np.random.default_rng(0))
     for _ in range(3000):
         run.velocity(Y, Y, sigma)
-    D_p, _ = run.D_p(Queries.of(Y, None), field.target_, sigma, 0.0)
+    (D_p, _), _ = run.D_p(Queries.of(Y, Y), field.target_, sigma, 0.0)
     np.testing.assert_allclose(D_p, len(Y) * plan @ X, atol=1e-10)
     # columns are even: the mean of all D_p is the mean of the target
     np.testing.assert_allclose(D_p.mean(axis=0), X.mean(axis=0), atol=1e-10)
@@ -163,9 +163,10 @@ def test_potentials_are_kept_in_units_of_the_squared_bandwidth(tables):
     run.velocity(Y, Y, 2.0)
     f = run.D_p.f.copy()
     run.D_p.f, run.D_p.sigma = f, 2.0
-    at_half = run.D_p(Queries.of(Y, None), KernelSum(X), 1.0, 0.0)[0]
+    at_half = run.D_p(Queries.of(Y, Y), KernelSum(X), 1.0, 0.0)[0][0]
     run.D_p.f, run.D_p.sigma = 4 * f, 1.0
-    np.testing.assert_array_equal(run.D_p(Queries.of(Y, None), KernelSum(X), 1.0, 0.0)[0], at_half)
+    again = run.D_p(Queries.of(Y, Y), KernelSum(X), 1.0, 0.0)[0][0]
+    np.testing.assert_array_equal(again, at_half)
 
 
 # -------------------------------------------------------------------------------------------- MMD
@@ -207,7 +208,8 @@ def test_noise_comes_in_antithetic_pairs(tables):
             seen.append(Z - Y)
             return Z - Y
 
-    moved = displacement(Spy(), Y, 9.9, noise_level=0.5, n_noise=4, rng=np.random.default_rng(0))
+    flow = Live(Spy(), np.random.default_rng(0), 1)
+    moved = displacement(flow, Y, 9.9, noise_level=0.5, n_noise=4)
     np.testing.assert_allclose(moved, 0, atol=1e-15)
     np.testing.assert_allclose(seen[0], -seen[1], atol=1e-14)
     np.testing.assert_allclose(seen[2], -seen[3], atol=1e-14)

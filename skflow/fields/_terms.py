@@ -1,0 +1,267 @@
+r"""The terms of a score difference, each a module that can be swapped [Weber 2023, section 3.2].
+
+.. math:: v(z) = w \, (D_p(z;σ) - D_q(z;σ))
+
+A term returns a denoiser's answer D(z;σ) at the queries: the mean of what z may have been before it
+was blurred, over target rows or over moving rows. With one-sided weights ``K(z, x_j)`` every query
+shares out one unit of attraction, but a target row may attract few queries or many. Two-sided
+(Sinkhorn) weights ``K(z_i, x_j) exp(g_j)`` make the columns even too:
+
+.. math:: g_j = -\log Σ_i a_i e^{f_i} K(z_i, x_j), \qquad f_i = -\log Σ_j b_j e^{g_j} K(z_i, x_j)
+
+One such update a step is enough, because f carries over from step to step (in units of σ²: it is
+rescaled when σ changes). The same is done to D_q, so that v = 0 when source and target agree.
+
+References
+----------
+Weber, R. (2023). The Score-Difference Flow for Implicit Generative Modeling. arXiv:2304.12906.
+Feydy, J. et al. (2019). Interpolating between Optimal Transport and MMD using Sinkhorn
+Divergences. arXiv:1810.08278.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skflow.fields._base import Frozen
+from skflow.fields._kernel import KernelRun, Places, Queries
+from skflow.kernels import KernelSum
+
+__all__ = ["Answer", "DifferenceRun", "Itself", "Mean", "Observed", "Term", "TwoSidedMean"]
+
+EMPTY = 1e-6  # share of a kernel sum below which nothing is left of it
+
+# D at the queries, and the log of the kernel sum there (None where there is no such sum)
+Answer = tuple[NDArray, NDArray | None]
+FrozenTerm = Callable[[NDArray, NDArray, NDArray], Answer]
+
+
+class Term(ABC):
+    """One side of a difference; it belongs to a run, and may keep what carries over."""
+
+    @abstractmethod
+    def __call__(
+        self, queries: Queries, rows: KernelSum, sigma: float, tol: float
+    ) -> tuple[Answer, FrozenTerm]:
+        """Answer at the queries, and the same as a function ``(Z, like, Y)`` of new rows.
+
+        Parameters
+        ----------
+        queries : Queries
+            Where to answer.
+        rows : KernelSum
+            The rows of this side.
+        sigma : float
+            Bandwidth.
+        tol : float
+            Share of a kernel sum that may be left out.
+
+        Returns
+        -------
+        answer : tuple
+            D and the log of the kernel sum, or None.
+        frozen : callable
+            See `skflow.fields.Run.frozen`.
+        """
+
+    def renew(self) -> None:  # noqa: B027 (nothing to forget is a fair default)
+        """Forget what belongs to single rows."""
+
+
+@dataclass(frozen=True)
+class _Itself:
+    def __call__(self, Z: NDArray, like: NDArray, Y: NDArray) -> Answer:
+        return Z, None
+
+
+class Itself(Term):
+    """The query: what is left of a difference from it is a score, ``D_p(z) - z = σ² ∇ log p``."""
+
+    def __call__(
+        self, queries: Queries, rows: KernelSum, sigma: float, tol: float
+    ) -> tuple[Answer, FrozenTerm]:
+        """Return the queries; see `Term`."""
+        return (queries.every.rows, None), _Itself()
+
+
+@dataclass(frozen=True)
+class _Observed:
+    def __call__(self, Z: NDArray, like: NDArray, Y: NDArray) -> Answer:
+        return Y, None
+
+
+class Observed(Term):
+    """The row that was perturbed, in place of the mean of all that may have been."""
+
+    def __call__(
+        self, queries: Queries, rows: KernelSum, sigma: float, tol: float
+    ) -> tuple[Answer, FrozenTerm]:
+        """Return the rows that the queries belong to; see `Term`."""
+        return (queries.rows, None), _Observed()
+
+
+@dataclass(frozen=True)
+class _WeightedMean:
+    """Kernel mean under log-weights g; f is what the log of its sum was at each recorded row."""
+
+    rows: KernelSum
+    sigma: float
+    g: NDArray | None = None
+    f: NDArray | None = None
+
+    def __call__(self, Z: NDArray, like: NDArray, Y: NDArray) -> Answer:
+        return self.answer(Z, like)
+
+    def answer(
+        self, Z: NDArray | KernelSum, like: Any, tol: float = 0.0
+    ) -> tuple[NDArray, NDArray]:
+        scale = None if self.f is None else self.f[like]
+        return self.rows.sums(Z, self.sigma, log_weight=self.g, log_scale=scale, tol=tol)
+
+
+@dataclass(frozen=True)
+class _InPlace:
+    """The mean over q after every new row has taken the place of one of its rows.
+
+    Otherwise q would pull at a new row from where other rows are, never from where it is itself,
+    and add up the same displacement step by step.
+    """
+
+    mean: _WeightedMean
+    places: Places
+
+    def __call__(self, Z: NDArray, like: NDArray, Y: NDArray) -> Answer:
+        D, log_sum = self.mean.answer(Z, like)
+        q, g = self.mean.rows, self.mean.g
+        bias = q.log_weight if g is None else q.log_weight + g
+        y, log_own, log_other = self.places.terms(q, bias, Z, like, Y, self.mean.sigma)
+        log_own, log_other = log_own - log_sum, log_other - log_sum
+        top = np.where(log_own > 1, log_own, 0)  # a row far from all others is alone with itself
+        rest, own, other = (np.exp(log - top)[:, None] for log in (0 * top, log_own, log_other))
+        total = rest + (own - other)
+        mean = (rest * D + (own * Y - other * y)) / np.maximum(total, EMPTY)
+        left = total[:, 0] > EMPTY
+        log_total = np.log(np.maximum(total[:, 0], EMPTY)) + top + log_sum
+        return np.where(left[:, None], mean, D).astype(D.dtype), np.where(left, log_total, log_sum)
+
+
+class Mean(Term):
+    """Kernel mean with one-sided weights.
+
+    Parameters
+    ----------
+    of_source : bool, default=False
+        Whether it is over the moving rows, among which new rows take places.
+    """
+
+    def __init__(self, of_source: bool = False) -> None:
+        self.of_source = of_source
+
+    def __call__(
+        self, queries: Queries, rows: KernelSum, sigma: float, tol: float
+    ) -> tuple[Answer, FrozenTerm]:
+        """Return the kernel mean; see `Term`."""
+        mean = _WeightedMean(rows, sigma)
+        return mean.answer(queries.every, slice(None), tol), self._frozen(mean, queries)
+
+    def _frozen(self, mean: _WeightedMean, queries: Queries) -> FrozenTerm:
+        return _InPlace(mean, queries.places) if self.of_source else mean
+
+
+class TwoSidedMean(Mean):
+    """Kernel mean with Sinkhorn weights; keeps the queries' potential f from step to step."""
+
+    def __init__(self, of_source: bool = False) -> None:
+        super().__init__(of_source)
+        self.f: NDArray | None = None
+        self.sigma = 1.0
+
+    def __call__(
+        self, queries: Queries, rows: KernelSum, sigma: float, tol: float
+    ) -> tuple[Answer, FrozenTerm]:
+        """Return the kernel mean, and update the potentials; see `Term`."""
+        scale = (self.sigma / sigma) ** 2
+        f = np.zeros(queries.every.n_rows) if self.f is None else self.f * scale
+        log_sum = queries.drawn.sums(
+            rows, sigma, log_weight=f[queries.numbers], moment=False, tol=tol
+        )[1]
+        mean = _WeightedMean(rows, sigma, -log_sum, f)
+        D, log_sum = mean.answer(queries.every, slice(None), tol)
+        self.f, self.sigma = -log_sum, sigma
+        return (D, log_sum), self._frozen(mean, queries)
+
+    def renew(self) -> None:
+        """Forget the potential."""
+        self.f = None
+
+
+Weight = Callable[[NDArray], NDArray]
+
+
+@dataclass(frozen=True)
+class _FrozenDifference:
+    D_p: FrozenTerm
+    D_q: FrozenTerm
+    weight: Weight | None
+
+    def __call__(self, Z: NDArray, like: NDArray, Y: NDArray) -> NDArray:
+        return _difference(self.D_p(Z, like, Y), self.D_q(Z, like, Y), self.weight)
+
+
+def _difference(p: Answer, q: Answer, weight: Weight | None) -> NDArray:
+    v = p[0] - q[0]
+    if weight is None:
+        return v
+    assert p[1] is not None
+    assert q[1] is not None  # only kernel terms come with a weight
+    return (v * weight(q[1] - p[1])[:, None]).astype(v.dtype)
+
+
+class DifferenceRun(KernelRun):
+    """A flow along the difference of two terms.
+
+    Parameters
+    ----------
+    target : KernelSum
+        The target rows.
+    rng : numpy.random.Generator
+        Draws the batches.
+    tol : float
+        Share of a kernel sum that may be left out.
+    D_p, D_q : Term
+        The two sides.
+    weight : callable, default=None
+        Factor of every row's velocity, a function of ``log q(z;σ) - log p(z;σ)``; None is 1.
+    """
+
+    def __init__(
+        self,
+        target: KernelSum,
+        rng: np.random.Generator,
+        tol: float,
+        D_p: Term,
+        D_q: Term,
+        weight: Weight | None = None,
+    ) -> None:
+        super().__init__(target, rng, tol)
+        self.D_p, self.D_q, self.weight = D_p, D_q, weight
+
+    def renew(self) -> None:
+        """Forget what belongs to single rows; see `Run.renew`."""
+        super().renew()
+        self.D_p.renew()
+        self.D_q.renew()
+
+    def _evaluate(
+        self, queries: Queries, p: KernelSum, q: KernelSum, sigma: float, tol: float
+    ) -> tuple[NDArray, Frozen]:
+        D_p, frozen_p = self.D_p(queries, p, sigma, tol)
+        D_q, frozen_q = self.D_q(queries, q, sigma, tol)
+        frozen = _FrozenDifference(frozen_p, frozen_q, self.weight)
+        return _difference(D_p, D_q, self.weight), frozen
