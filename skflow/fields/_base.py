@@ -126,15 +126,12 @@ class Run(ABC):
 
 
 class Field(BaseEstimator, ABC):
-    """Base class of all fields.
+    """Base class of all fields."""
 
-    Attributes
-    ----------
-    sees_source : bool
-        Whether a row's velocity depends on the other moving rows.
-    """
-
-    sees_source: bool = True
+    @property
+    def sees_source(self) -> bool:
+        """Whether a row's velocity depends on the other moving rows."""
+        return True
 
     @abstractmethod
     def fit(
@@ -142,7 +139,9 @@ class Field(BaseEstimator, ABC):
         X: NDArray,
         sigmas: NDArray,
         sample_weight: NDArray | None = None,
+        *,
         origin: NDArray | None = None,
+        rng: np.random.Generator | None = None,
     ) -> Field:
         """Learn the target side.
 
@@ -156,6 +155,8 @@ class Field(BaseEstimator, ABC):
             Non-negative weights of the target rows.
         origin : ndarray of shape (n_features,), default=None
             What was subtracted from the rows before; functions of the user's see rows as they were.
+        rng : numpy.random.Generator, default=None
+            For fields that are trained; None is a fixed seed.
 
         Returns
         -------

@@ -29,7 +29,9 @@ class KernelField(Field):
         X: NDArray,
         sigmas: NDArray,
         sample_weight: NDArray | None = None,
+        *,
         origin: NDArray | None = None,
+        rng: np.random.Generator | None = None,
     ) -> KernelField:
         """Prepare the target rows; absent ones (of zero weight) are dropped.
 
@@ -38,11 +40,13 @@ class KernelField(Field):
         X : ndarray of shape (n_rows, n_features)
             Target rows.
         sigmas : ndarray of shape (n_steps,)
-            Ignored: the kernel sums exist at every σ.
+            The bandwidths that the flow will use.
         sample_weight : ndarray of shape (n_rows,), default=None
             Non-negative weights of the target rows.
         origin : ndarray of shape (n_features,), default=None
-            Ignored: kernel sums do not depend on it.
+            What was subtracted from the rows before.
+        rng : numpy.random.Generator, default=None
+            For fields that are trained; None is a fixed seed.
 
         Returns
         -------
@@ -52,7 +56,15 @@ class KernelField(Field):
         self.recipe()  # refuses unknown parameters
         weight = normalize_weights(sample_weight, len(X))
         self.target_ = KernelSum(X[weight > 0], weight[weight > 0])
+        self._learn(
+            np.asarray(sigmas, float),
+            np.zeros(X.shape[1]) if origin is None else origin,
+            np.random.default_rng(0) if rng is None else rng,
+        )
         return self
+
+    def _learn(self, sigmas: NDArray, origin: NDArray, rng: np.random.Generator) -> None:
+        """Learn what kernel sums over ``target_`` do not know; see `fit` for the arguments."""
 
 
 @dataclass(frozen=True)

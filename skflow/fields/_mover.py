@@ -32,7 +32,7 @@ from skflow._utils import (
 )
 from skflow.fields import make_field
 from skflow.fields._align import ALIGNMENTS
-from skflow.fields._base import Flow, Recipe
+from skflow.fields._base import Flow, Recipe, compute_threads
 from skflow.fields._callbacks import CallbackSupportMixin
 from skflow.schedules import make_schedule, resolve_bandwidth
 
@@ -158,7 +158,8 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
             self.first_step_norm_ = resolve_bandwidth(
                 length, self._target, sample_weight=weight, name="first_step_norm"
             )
-        self._fit_field()
+        with compute_threads(self.n_jobs):
+            self._fit_field()
         return n_rows
 
     def _hold_out(self, X: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray | None]:
@@ -171,7 +172,8 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
     def _fit_field(self) -> None:
         self.field_ = clone(make_field(self.field))
         X = self._target if self._precision is None else self._target.astype(self._precision)
-        self.field_.fit(X, self.sigmas_, sample_weight=self._weight, origin=self.center_)
+        rng = np.random.default_rng([*self._seed, 0])
+        self.field_.fit(X, self.sigmas_, sample_weight=self._weight, origin=self.center_, rng=rng)
 
     @property
     def target_(self) -> NDArray:

@@ -24,11 +24,12 @@ from sklearn.multioutput import MultiOutputRegressor
 from sklearn.neural_network import MLPRegressor
 from sklearn.utils import get_tags
 
+from skflow.fields._training import RATES, cosine, rate_name, seeded, set_learning_rate
+
 __all__ = ["Frame", "Learner", "make_regressor"]
 
 ROWS_AT_ONCE = 8192  # of a long table, so that hidden layers stay in the cache
 N_PROBE = 16  # rows that tell whether a regressor can do several outputs
-RATES = ("learning_rate_init", "learning_rate", "eta0", "lr")  # what regressors call it
 LAST_RATE = 0.05  # of the learning rate is left at the end, if it is "auto"
 
 
@@ -103,10 +104,7 @@ def make_regressor(generator: Any, xi: NDArray, Y: NDArray, *, n_rows: int, seed
         raise TypeError(
             f"generator={generator!r} is no regressor: it needs fit or partial_fit, and predict."
         )
-    regressor = clone(generator)
-    for name, value in regressor.get_params().items():
-        if value is None and (name == "random_state" or name.endswith("__random_state")):
-            regressor.set_params(**{name: seed})
+    regressor = seeded(generator, seed)
     tags = get_tags(regressor)
     if tags.estimator_type != "regressor":
         raise TypeError(f"generator={generator!r} is a {tags.estimator_type}, not a regressor.")
@@ -218,7 +216,7 @@ class Learner:
         if isinstance(rate, str) and rate == "auto":
             if not isinstance(self.regressor, MLPRegressor):
                 return lambda step: None
-            return lambda step: self.first_rate * _cosine(step / max(n - 1, 1))
+            return lambda step: self.first_rate * cosine(step / max(n - 1, 1), LAST_RATE)
         try:
             rates = np.broadcast_to(np.asarray(rate, float), (n,))
         except (TypeError, ValueError):
@@ -228,28 +226,14 @@ class Learner:
                 "learning_rate must be 'auto', a positive number or an array of n_epochs * n_steps"
                 f"={n} of them, got {rate!r}."
             )
-        self._rate_name()  # refuses a regressor that has none
+        if rate_name(self.regressor) is None:
+            raise ValueError(
+                f"learning_rate has no meaning for generator={type(self.regressor).__name__}, "
+                f"which has none of the parameters {', '.join(RATES)}: leave it at 'auto'."
+            )
         return lambda step: float(rates[step])
 
     def set_learning_rate(self, rate: float | None) -> None:
-        """Set the learning rate, of an optimizer that is under way as well."""
-        if rate is None:
-            return
-        self.regressor.set_params(**{self._rate_name(): rate})
-        optimizer = getattr(self.regressor, "_optimizer", None)  # scikit-learn's perceptrons
-        if optimizer is not None:  # keep the rate there that they began with
-            optimizer.learning_rate = optimizer.learning_rate_init = rate
-
-    def _rate_name(self) -> str:
-        params = self.regressor.get_params(deep=False)
-        for name in RATES:
-            if isinstance(params.get(name), Real):
-                return name
-        raise ValueError(
-            f"learning_rate has no meaning for generator={type(self.regressor).__name__}, which "
-            f"has none of the parameters {', '.join(RATES)}: leave it at 'auto'."
-        )
-
-
-def _cosine(s: float) -> float:
-    return LAST_RATE + (1 - LAST_RATE) * (1 + np.cos(np.pi * s)) / 2
+        """Set the learning rate, unless the regressor keeps its own."""
+        if rate is not None:
+            set_learning_rate(self.regressor, rate)

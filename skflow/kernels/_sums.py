@@ -69,6 +69,12 @@ class KernelSum:
         return (Z - self.center) / self.unit
 
     @property
+    def standard_deviation(self) -> float:
+        """Standard deviation of the rows, the root mean square over the columns."""
+        deviation = self.inside(self.rows)
+        return float(self.unit * np.sqrt(np.mean(self.weight @ deviation**2)))
+
+    @property
     def leaf_order(self) -> NDArray:
         """Numbers of the rows in the order of the tree."""
         return self.leaves.numbers[self.leaves.is_row]
@@ -131,7 +137,34 @@ class KernelSum:
                     return near_sums(
                         self, queries, sigma, bias, tol, moment=moment, n_threads=n_threads
                     )
-            return self._all_sums(Z, sigma, bias, log_scale, moment, tol > 0, n_threads)
+            x = self.inside(self.rows) if moment else np.empty((self.n_rows, 0))
+            back = (self.unit, self.center) if moment else (1.0, 0.0)
+            return self._all_sums(Z, sigma, bias, log_scale, x, back, tol > 0, n_threads)
+
+    def average(self, Z: NDArray, sigma: float, values: NDArray) -> tuple[NDArray, NDArray]:
+        r"""Kernel mean of values that belong to the rows, and log of the kernel sum.
+
+        .. math:: A(z_i) = Σ_j w_j K(z_i, x_j; σ) a_j / Σ_j w_j K(z_i, x_j; σ)
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_queries, n_features)
+            Queries.
+        sigma : float
+            Bandwidth.
+        values : ndarray of shape (n_rows, n_values)
+            The a.
+
+        Returns
+        -------
+        average : ndarray of shape (n_queries, n_values), dtype of X
+            A.
+        log_sum : ndarray of shape (n_queries,), float64
+            Log of the sum of the weights.
+        """
+        with compute_threads() as n_threads:
+            bias = self.log_weight
+            return self._all_sums(Z, sigma, bias, None, values, (1.0, 0.0), False, n_threads)
 
     def _all_sums(
         self,
@@ -139,20 +172,22 @@ class KernelSum:
         sigma: float,
         bias: NDArray,
         log_scale: NDArray | None,
-        moment: bool,
+        values: NDArray,
+        back: tuple[Any, Any],
         wide: bool,
         n_threads: int,
     ) -> tuple[NDArray, NDArray]:
-        """Sum over all rows."""
+        """Average values over all rows, and take the averages back to their unit and centre."""
         top = float(bias.max())
         x = self.inside(self.rows)
         square = np.einsum("ij,ij->i", x, x)
-        # the first d + 1 rows of B are also the second product's V = [x, 1]ᵀ
         B = np.vstack([x.T, np.ones(self.n_rows), -square / 2, bias - top])
         with np.errstate(over="ignore"):  # a weight too small for float32 is none
             fast = B.astype(self.dtype, copy=False)
+        V = np.vstack([values.T, np.ones(self.n_rows)])
+        fast_V = V.astype(self.dtype, copy=False)
         sigma = np.float64(sigma) / self.unit
-        mean = np.empty((len(Z), self.n_features if moment else 0), self.dtype)
+        mean = np.empty((len(Z), values.shape[1]), self.dtype)
         log_sum = np.empty(len(Z))
         n_slabs = -(-len(Z) // SLAB_ROWS)
         # of many slabs each is prepared and summed by one thread, of few by all in turn
@@ -164,12 +199,11 @@ class KernelSum:
                 z = self.inside(Z[part])
                 square = np.einsum("ij,ij->i", z, z)
             scale = np.zeros(len(z)) if log_scale is None else log_scale[part] + top
-            good, D, s = self._fast_sums(fast, z, square, sigma, scale, moment, wide, inside)
+            good, D, s = self._fast_sums(fast, fast_V, z, square, sigma, scale, wide, inside)
             if not good.all():
                 far = z[~good], square[~good]
-                D[~good], s[~good] = self._safe_sums(B, *far, sigma, moment, inside)
-            mean[part] = D * self.unit + (self.center if moment else 0.0)
-            log_sum[part] = s
+                D[~good], s[~good] = self._safe_sums(B, V, *far, sigma, inside)
+            mean[part], log_sum[part] = D * back[0] + back[1], s
 
         deal_out(n_slabs, slab, outside)
         log_sum += top
@@ -206,11 +240,11 @@ class KernelSum:
     def _fast_sums(
         self,
         B: NDArray,
+        V: NDArray,
         z: NDArray,
         square: NDArray,
         sigma: float,
         scale: NDArray,
-        moment: bool,
         wide: bool,
         n_threads: int,
     ) -> tuple[NDArray, NDArray, NDArray]:
@@ -219,11 +253,10 @@ class KernelSum:
         info = np.finfo(B.dtype)
         good = reach <= sigma * np.sqrt(2 * ROUNDING / info.eps)  # eps · reach²/2σ² ≤ ROUNDING
         if not good.any():
-            return good, np.empty((len(z), self.n_features if moment else 0)), np.empty(len(z))
+            return good, np.empty((len(z), len(V) - 1)), np.empty(len(z))
         gamma = np.full(len(z), sigma**-2.0 if sigma < 1e150 else 0.0)
         with np.errstate(over="ignore"):  # the queries for which this matters are not good
             A = self._queries(z, gamma, scale - square * gamma / 2).astype(B.dtype)
-        V = B[0 if moment else self.n_features : self.n_features + 1]
         tiles = cut(A, wide=wide)
         sums = join(stream(tiles, B, V, lambda E: EXP(E, out=E), n_threads), len(z))
         mass = sums[:, -1]
@@ -234,10 +267,10 @@ class KernelSum:
     def _safe_sums(
         self,
         B: NDArray,
+        V: NDArray,
         z: NDArray,
         square: NDArray,
         sigma: float,
-        moment: bool,
         n_threads: int,
     ) -> tuple[NDArray, NDArray]:
         """Sum in float64 under a running maximum: nothing over- or underflows."""
@@ -245,7 +278,6 @@ class KernelSum:
         with np.errstate(divide="ignore", over="ignore"):  # σ may be too small to be squared
             gamma = np.minimum(1 / np.square(sigma), np.minimum(1e290 / reach**2, 1e290))
         A = cut(self._queries(z, gamma, np.zeros(len(z))), wide=False)
-        V = B[0 if moment else self.n_features : self.n_features + 1]
         totals = np.empty((*A.shape[:2], len(V), A.shape[3]))
         tops = np.empty((*A.shape[:2], 1, A.shape[3]))
 

@@ -4,8 +4,21 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neural_network import MLPRegressor
 
-from skflow.fields import FIELDS, KernelScoreDifference, Live, displacement, make_field
+from skflow.fields import (
+    FIELDS,
+    CriticGradient,
+    DenoiserDifference,
+    FDivergence,
+    KernelScoreDifference,
+    LearnedDenoiser,
+    Live,
+    Stein,
+    displacement,
+    make_field,
+)
 from skflow.fields._kernel import Queries
 from skflow.kernels import KernelSum, kernel_gradient, kernel_mean, log_kernel_density
 from skflow.metrics import maximum_mean_discrepancy
@@ -14,8 +27,34 @@ from skflow.metrics import maximum_mean_discrepancy
 ROWS = {
     "kernel": make_field("kernel"),
     "kernel-row": KernelScoreDifference(normalization="row"),
+    "denoiser": DenoiserDifference(LearnedDenoiser(Ridge(), batch_size=200)),
+    "observed": DenoiserDifference("kernel", source="observed"),
+    "refreshed": DenoiserDifference(
+        LearnedDenoiser(MLPRegressor(hidden_layer_sizes=(8,)), n_updates=3),
+        source="learned",
+        n_updates=2,
+    ),
+    "critic": CriticGradient(LogisticRegression()),
+    "score": make_field("score"),
+    "entropy": make_field("entropy"),
+    "sum": make_field("sum"),
+    "divergence": make_field("divergence"),
+    "chi2": FDivergence("chi2"),
+    "stein": make_field("stein"),
+    "stein-wide": Stein(bandwidth=4.0),
     "mmd": make_field("mmd"),
 }
+# What is not true of every field, and of which it is.
+DIFFERENCES = {"kernel", "kernel-row", "sum", "divergence", "mmd"}  # of p and q: at rest if equal
+AT_REST = {*DIFFERENCES, "chi2"}
+# Trained fields see a random sample of the target; their answers are as exact as training is.
+TRAINED = {"denoiser", "refreshed", "critic"}
+ALL = set(ROWS)
+
+
+def fields(names):
+    """Run a test over the named rows only."""
+    return pytest.mark.parametrize("field", sorted(names), indirect=True)
 
 
 @pytest.fixture(params=ROWS)
@@ -39,6 +78,7 @@ def test_every_field_has_its_row():
     assert {type(field) for field in ROWS.values()} == set(FIELDS.values())
 
 
+@fields(AT_REST)
 def test_at_rest_where_source_is_target(field, tables):
     X, _ = tables
     Z = X + np.random.default_rng(1).normal(size=X.shape)
@@ -51,16 +91,26 @@ def test_at_rest_where_source_is_target(field, tables):
 SCALING = {"mmd": lambda c: 1 / c}
 
 
-def test_equivariance(field, tables, request):
+@fields(ALL - {"stein-wide"})  # whose kernel stays as wide
+def test_shift_and_scale_equivariance(field, tables, request):
     X, Y = tables
     v = velocity(field, X, Y)
-    factor = SCALING.get(request.node.callspec.params["field"], lambda c: c)(7)
-    np.testing.assert_allclose(velocity(field, X + 50, Y + 50), v, atol=1e-11)
-    np.testing.assert_allclose(velocity(field, 7 * X, 7 * Y, 7 * 0.8), factor * v, atol=1e-11)
+    name = request.node.callspec.params["field"]
+    factor = SCALING.get(name, lambda c: c)(7)
+    atol = 1e-4 if name in TRAINED else 1e-11  # regressors learn in single precision
+    np.testing.assert_allclose(velocity(field, X + 50, Y + 50), v, atol=atol)
+    np.testing.assert_allclose(velocity(field, 7 * X, 7 * Y, 7 * 0.8), factor * v, atol=7 * atol)
+
+
+@fields(ALL - TRAINED)
+def test_rotation_equivariance(field, tables):
+    X, Y = tables
+    v = velocity(field, X, Y)
     Q = np.linalg.qr(np.random.default_rng(2).normal(size=(3, 3)))[0]
     np.testing.assert_allclose(velocity(field, X @ Q, Y @ Q), v @ Q, atol=1e-11)
 
 
+@fields(ALL - TRAINED)
 def test_order_of_the_target_does_not_matter_and_that_of_the_source_carries_over(field, tables):
     X, Y = tables
     v, order = velocity(field, X, Y), np.random.default_rng(3).permutation(len(Y))
@@ -68,7 +118,8 @@ def test_order_of_the_target_does_not_matter_and_that_of_the_source_carries_over
     np.testing.assert_allclose(velocity(field, X, Y[order]), v[order], atol=1e-12)
 
 
-def test_integer_weights_equal_repeatedKernelSum(field, tables):
+@fields(ALL - TRAINED)
+def test_integer_weights_equal_repeated_rows(field, tables):
     X, Y = tables
     weight = np.random.default_rng(4).integers(0, 4, len(X)).astype(float)
     run = field.fit(X, np.array([0.8]), sample_weight=weight).start(np.random.default_rng(0))
@@ -78,6 +129,7 @@ def test_integer_weights_equal_repeatedKernelSum(field, tables):
     )
 
 
+@fields(DIFFERENCES)
 def test_a_very_wide_kernel_moves_every_row_by_the_difference_of_the_means(field, tables, request):
     X, Y = tables
     sigma = 1e7
@@ -96,6 +148,7 @@ def test_a_run_leaves_the_field_as_it_is(field, tables):
     np.testing.assert_array_equal(again, first)
 
 
+@fields(ALL - TRAINED - {"stein"})  # whose median distance is another in every batch
 def test_batches_estimate_the_velocity(field, tables):
     X, Y = tables
     v = velocity(field, X, Y, sigma=4.0)
@@ -105,12 +158,13 @@ def test_batches_estimate_the_velocity(field, tables):
         draws = [velocity(field, X, Y, 4.0, seed=s, batch_size=batch_size) for s in range(300)]
         assert np.std(draws, axis=0).mean() > 0.02 * np.abs(v).mean()  # batches do differ
         error[batch_size] = np.abs(np.mean(draws, axis=0) - v).mean() / np.abs(v).mean()
-    # the bias of a ratio of means falls with the batch: measured 0.017 and 0.005
+    # the bias of a ratio of means falls with the batch: measured 0.017 and 0.003
     # (sinkhorn), 0.009 and 0.004 (row); the gradient of MMD has none but its noise, 0.009 and 0.006
     assert error[60] < 0.01
     assert error[60] < error[15]
 
 
+@fields(ALL - TRAINED - {"stein", "entropy"})  # which does not see the target
 def test_batches_count_weights(field, tables):
     X, Y = tables
     weight = np.where(np.arange(len(X)) < 4, 100.0, 1.0)  # four rows hold most of the mass
@@ -119,7 +173,7 @@ def test_batches_count_weights(field, tables):
     draws = [velocity(field, X, Y, 4.0, seed=s, batch_size=45, weight=weight) for s in range(200)]
     error = np.abs(np.mean(draws, axis=0) - v).mean() / np.abs(v).mean()
     uniform = np.abs(velocity(field, X, Y, sigma=4.0) - v).mean() / np.abs(v).mean()
-    assert error < 0.03  # measured 0.003 (sinkhorn), 0.008 (row), 0.012 (mmd)
+    assert error < 0.03  # measured 0.004 to 0.013
     assert uniform > 0.1  # what ignoring the weights would give
 
 
@@ -224,7 +278,9 @@ def test_unknown_names_list_the_known():
 
 
 # ----------------------------------------------------------------------------------------- frozen
-@pytest.mark.parametrize("name", ["kernel-row", "mmd"])
+@pytest.mark.parametrize(
+    "name", ["kernel-row", "mmd", "entropy", "sum", "divergence", "chi2", "stein-wide"]
+)
 @pytest.mark.parametrize("shift", [0.1, 1.0, 30.0])  # 30: the new row is alone with itself
 def test_a_new_row_takes_the_place_of_the_row_it_is_like(tables, name, shift):
     X, Y = tables

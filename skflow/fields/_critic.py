@@ -1,0 +1,252 @@
+r"""Critic gradient: a classifier tells target rows from moving rows, its slope moves them.
+
+.. math:: v(z) = σ² ∇h(z), \qquad h(z) = \log \frac{P(\text{target} | z)}{P(\text{moving} | z)}
+
+At its optimum the logit h is the log-ratio of the two densities, and v the score difference
+[Weber 2023, eqs. 30-32]. What generative adversarial networks (GANs) minimise moves rows along
+
+==================  ====================  ==================
+loss                c(h)                  v / σ² = -∇c(h)
+==================  ====================  ==================
+"log_ratio"         -h                    ∇h
+"non_saturating"    -log sigmoid(h)       (1 - sigmoid(h)) ∇h
+"least_squares"     (h - 1)² / 2          (1 - h) ∇h
+==================  ====================  ==================
+
+References
+----------
+Weber, R. (2023). The Score-Difference Flow for Implicit Generative Modeling. arXiv:2304.12906.
+Goodfellow, I. et al. (2014). Generative Adversarial Networks. arXiv:1406.2661.
+Mao, X. et al. (2017). Least Squares Generative Adversarial Networks. arXiv:1611.04076.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+from sklearn.base import clone, is_classifier
+from sklearn.neural_network import MLPClassifier
+
+from skflow._utils import check_count, draw_evenly, lookup
+from skflow.fields._base import Frozen, Recipe, Run
+from skflow.fields._input_gradient import input_gradient
+from skflow.fields._kernel import KernelField, KernelRun, Queries
+from skflow.fields._score_difference import RECIPES
+from skflow.fields._training import seeded
+from skflow.kernels import KernelSum
+
+__all__ = ["LOSSES", "Critic", "CriticGradient"]
+
+
+def _log_ratio(h: NDArray) -> NDArray:
+    return np.ones_like(h)
+
+
+def _non_saturating(h: NDArray) -> NDArray:
+    return expit(-h)
+
+
+def _least_squares(h: NDArray) -> NDArray:
+    return 1 - h
+
+
+LOSSES: dict[str, Callable[[NDArray], NDArray]] = {  # -c'(h)
+    "log_ratio": _log_ratio,
+    "non_saturating": _non_saturating,
+    "least_squares": _least_squares,
+}
+
+
+class Critic:
+    """A classifier or regressor that tells target rows (1) from moving rows (0).
+
+    Parameters
+    ----------
+    estimator : estimator
+        As the user gave it, not fitted.
+    target : KernelSum
+        The target rows: the estimator sees rows about their mean, in units of their standard
+        deviation.
+    loss : str
+        A name in ``LOSSES``.
+    seed : int
+        For every random state that was left open.
+    """
+
+    def __init__(self, estimator: Any, target: KernelSum, loss: str, seed: int) -> None:
+        self.estimator = seeded(estimator, seed)
+        self.center, self.scale = target.center, target.standard_deviation or 1.0
+        self.loss = loss
+        self.is_updated = hasattr(self.estimator, "partial_fit")
+        self.known = {"classes": np.array([0, 1])} if is_classifier(self.estimator) else {}
+
+    def learn(self, X: NDArray, Y: NDArray, rng: np.random.Generator) -> None:
+        """Learn from as many target rows X as moving rows Y."""
+        order = rng.permutation(len(X) + len(Y))
+        rows = self.inputs(np.concatenate([X, Y]))[order]
+        is_target = np.repeat([1, 0], [len(X), len(Y)])[order]
+        if self.is_updated:
+            self.estimator.partial_fit(rows, is_target, **self.known)
+        else:
+            self.estimator = clone(self.estimator).fit(rows, is_target)
+
+    def inputs(self, Z: NDArray) -> NDArray:
+        """What the estimator sees."""
+        return ((Z - self.center) / self.scale).astype(Z.dtype)
+
+    def velocity(self, Z: NDArray) -> NDArray:
+        """Return ``-∇c(h(z))``, per unit of the data."""
+        h, gradient = input_gradient(self.estimator, self.inputs(Z))
+        factor = LOSSES[self.loss](h) / self.scale
+        return (factor[:, None] * gradient).astype(Z.dtype)
+
+    def copy(self) -> Critic:
+        """Return the critic as it is now."""
+        other = object.__new__(Critic)
+        other.__dict__.update(self.__dict__)
+        if self.is_updated:  # others are fitted anew, and never changed
+            other.estimator = deepcopy(self.estimator)
+        return other
+
+
+def make_critic(critic: Any) -> Any:
+    """Return a critic's estimator: the user's, or a multilayer perceptron.
+
+    Parameters
+    ----------
+    critic : estimator or None
+        What the user gave.
+
+    Returns
+    -------
+    estimator : estimator
+        It, or the default.
+
+    Raises
+    ------
+    TypeError
+        If it cannot learn.
+    """
+    if critic is None:
+        return MLPClassifier(hidden_layer_sizes=(64, 64), learning_rate_init=2e-3, alpha=1e-3)
+    if not hasattr(critic, "fit") and not hasattr(critic, "partial_fit"):
+        raise TypeError(
+            f"critic={critic!r} is no estimator: give a classifier (or a regressor, for the loss "
+            "'least_squares') with an input gradient, see skflow.fields.pull_back."
+        )
+    return critic
+
+
+class CriticGradient(KernelField):
+    r"""Slope of a critic that is taught, step by step, to tell target rows from moving rows.
+
+    .. math:: v(z) = -σ² ∇c(h(z)), \qquad \text{for } c(h) = -h \text{ at the optimum }
+              σ² (∇ \log p - ∇ \log q)
+
+    Parameters
+    ----------
+    critic : classifier or regressor, default=None
+        Tells target rows (1) from moving rows (0). One with ``partial_fit`` is updated at every
+        step, others are fitted anew. It needs an input gradient (`input_gradient`): linear models,
+        multilayer perceptrons, support vector machines and pipelines have one. It sees rows about
+        the target's mean, in units of the target's standard deviation. None is an
+        ``MLPClassifier`` with two hidden layers of 64.
+    loss : {"log_ratio", "non_saturating", "least_squares"}, default="log_ratio"
+        c: rows follow the logit itself, or as they do in generative adversarial networks. A
+        regressor as critic wants "least_squares".
+    blur : bool, default=True
+        Whether the critic is shown both sets of rows blurred by the step's noise, so that it
+        learns the score difference at this bandwidth.
+    n_updates : int, default=1
+        How often a critic with ``partial_fit`` sees all rows in a step.
+
+    References
+    ----------
+    Weber (2023), arXiv:2304.12906, eqs. 30-32.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skflow.fields import CriticGradient
+    >>> rng = np.random.default_rng(0)
+    >>> X, Y = rng.normal(0, 1, (2000, 1)), rng.normal(1, 1, (2000, 1))
+    >>> field = CriticGradient(LogisticRegression(), blur=False).fit(X, sigmas=np.array([1.0]))
+    >>> v = field.start(rng).velocity(Y, Y, 1.0)
+    >>> bool(np.abs(v + 1).max() < 0.1)  # the log-ratio of the densities is 1/2 - y
+    True
+    """
+
+    def __init__(
+        self,
+        critic: Any = None,
+        *,
+        loss: str = "log_ratio",
+        blur: bool = True,
+        n_updates: int = 1,
+    ) -> None:
+        self.critic = critic
+        self.loss = loss
+        self.blur = blur
+        self.n_updates = n_updates
+
+    def start(self, rng: np.random.Generator) -> Run:
+        """Begin a flow with a fresh critic; ``rng`` draws batches and noise."""
+        seed = int(rng.integers(2**31))
+        critic = Critic(make_critic(self.critic), self.target_, self.loss, seed)
+        return _CriticRun(self.target_, rng, critic, self.blur, self.n_updates)
+
+    def recipe(self) -> Recipe:
+        """Return what "auto" means for movers driven by this field."""
+        make_critic(self.critic)
+        lookup(LOSSES, self.loss, name="loss")
+        check_count(self.n_updates, name="n_updates")
+        return RECIPES["row"]
+
+
+@dataclass(frozen=True)
+class _FrozenCritic:
+    critic: Critic
+    variance: float
+
+    def __call__(self, Z: NDArray, like: NDArray, Y: NDArray) -> NDArray:
+        return Z.dtype.type(self.variance) * self.critic.velocity(Z)
+
+
+class _CriticRun(KernelRun):
+    def __init__(
+        self,
+        target: KernelSum,
+        rng: np.random.Generator,
+        critic: Critic,
+        blur: bool,
+        n_updates: int,
+    ) -> None:
+        super().__init__(target, rng, 0.0)
+        self.critic, self.blur, self.n_updates = critic, blur, n_updates
+
+    def _evaluate(
+        self, queries: Queries, p: KernelSum, q: KernelSum, sigma: float, tol: float
+    ) -> tuple[NDArray, Frozen]:
+        for _ in range(self.n_updates if self.critic.is_updated else 1):
+            X = p.rows[draw_evenly(p.weight, q.n_rows, self.rng)]  # as many, and by their weights
+            self.critic.learn(self._blurred(X, sigma), self._blurred(q.rows, sigma), self.rng)
+        self.variance = sigma**2
+        frozen = _FrozenCritic(self.critic, self.variance)
+        return frozen(queries.every.rows, np.arange(0), queries.rows), frozen
+
+    def frozen(self) -> Frozen:
+        """Return the critic as it is; see `Run.frozen`."""
+        return _FrozenCritic(self.critic.copy(), self.variance)
+
+    def _blurred(self, rows: NDArray, sigma: float) -> NDArray:
+        if not self.blur:
+            return rows
+        noise = self.rng.standard_normal(rows.shape, dtype=rows.dtype.type)
+        return rows + rows.dtype.type(sigma) * noise

@@ -1,0 +1,304 @@
+r"""Denoisers: what a row may have been before it was blurred, ``D(z;σ) = E[x | z = x + σε]``.
+
+A kernel mean knows the answer for the rows it is given. A regressor learns one that holds for rows
+not seen. It is shown inputs and asked for outputs of unit size at every σ [Karras et al. 2022]:
+
+.. math:: D(z;σ) = c_\mathrm{skip} z + c_\mathrm{out} \, F(c_\mathrm{in} z, c_\mathrm{noise}),
+          \qquad u = σ/s
+
+    c_\mathrm{skip} = \frac{1}{1 + u²}, \quad c_\mathrm{out} = \frac{σ}{\sqrt{1 + u²}}, \quad
+    c_\mathrm{in} = \frac{1}{s \sqrt{1 + u²}}, \quad c_\mathrm{noise} = \tfrac14 \log u
+
+s being the standard deviation of the rows. F is regressed, unweighted, onto
+``(x - c_skip z) / c_out``.
+
+References
+----------
+Karras, T. et al. (2022). Elucidating the Design Space of Diffusion-Based Generative Models.
+arXiv:2206.00364.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.neural_network import MLPRegressor
+
+from skflow._utils import check_count, check_rows, lookup
+from skflow.fields._kernel import Queries
+from skflow.fields._terms import Answer, FrozenTerm, Mean, Term
+from skflow.fields._training import cosine, seeded, set_learning_rate
+from skflow.kernels import KernelSum
+
+__all__ = ["DENOISERS", "At", "Denoiser", "KernelDenoiser", "LearnedDenoiser", "make_denoiser"]
+
+FITTED_BATCHES = 10  # worth of rows, for a regressor that is fitted once
+
+
+class Denoiser(BaseEstimator, ABC):
+    """Base class of what answers D(z;σ) for the target."""
+
+    @abstractmethod
+    def fit(
+        self, target: KernelSum, sigmas: NDArray, origin: NDArray, rng: np.random.Generator
+    ) -> Denoiser:
+        """Learn the target.
+
+        Parameters
+        ----------
+        target : KernelSum
+            The target rows.
+        sigmas : ndarray of shape (n_steps,)
+            The bandwidths that will be asked for.
+        origin : ndarray of shape (n_features,)
+            What was subtracted from the rows before.
+        rng : numpy.random.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        self : Denoiser
+            The fitted denoiser.
+        """
+
+    @abstractmethod
+    def term(self) -> Term:
+        """Return the term of a difference that this denoiser is."""
+
+
+class KernelDenoiser(Denoiser):
+    """Kernel mean of the target rows: the ideal denoiser of these very rows."""
+
+    def fit(
+        self, target: KernelSum, sigmas: NDArray, origin: NDArray, rng: np.random.Generator
+    ) -> KernelDenoiser:
+        """Learn nothing: kernel means exist at every σ. See `Denoiser.fit`."""
+        return self
+
+    def term(self) -> Term:
+        """Return the kernel mean."""
+        return Mean()
+
+
+@dataclass(frozen=True)
+class At:
+    """A function of z and σ, at one σ."""
+
+    D: Callable[[NDArray, float], NDArray]
+    sigma: float
+
+    def __call__(self, Z: NDArray, like: Any, Y: Any) -> Answer:
+        return self.D(Z, self.sigma), None
+
+
+class _Function(Term):
+    """A term that is a function of z and σ, whatever the rows."""
+
+    def __init__(self, D: Callable[[NDArray, float], NDArray]) -> None:
+        self.D = D
+
+    def __call__(
+        self, queries: Queries, rows: KernelSum, sigma: float, tol: float
+    ) -> tuple[Answer, FrozenTerm]:
+        answer = At(self.D, sigma)
+        return answer(queries.every.rows, None, None), answer
+
+
+class _GivenDenoiser(Denoiser):
+    """A function of the user's, for rows in the units of the data."""
+
+    def __init__(self, function: Callable[[NDArray, float], NDArray]) -> None:
+        self.function = function
+
+    def fit(
+        self, target: KernelSum, sigmas: NDArray, origin: NDArray, rng: np.random.Generator
+    ) -> _GivenDenoiser:
+        self.origin_ = origin
+        return self
+
+    def __call__(self, Z: NDArray, sigma: float) -> NDArray:
+        answer = self.function(Z + self.origin_, sigma)
+        D = check_rows(answer, name="denoiser(Z, sigma)", n_features=Z.shape[1])
+        if len(D) != len(Z):
+            raise ValueError(f"denoiser(Z, sigma) returned {len(D)} rows for {len(Z)} of Z.")
+        return (D - self.origin_).astype(Z.dtype)
+
+    def term(self) -> Term:
+        return _Function(self)
+
+
+@dataclass(frozen=True)
+class Preconditioning:
+    """Inputs and outputs of unit size at every σ, for rows of standard deviation s [Karras 2022].
+
+    Parameters
+    ----------
+    center : ndarray of shape (n_features,)
+        Mean of the rows, which z is measured from.
+    scale : float
+        s, the root mean square over the columns.
+    """
+
+    center: NDArray
+    scale: float
+
+    def inputs(self, Z: NDArray, sigma: NDArray) -> NDArray:
+        """What F sees: ``c_in z`` and c_noise."""
+        u = sigma / self.scale
+        c_in = 1 / (self.scale * np.hypot(1, u))
+        return np.hstack([(Z - self.center) * c_in, np.log(u) / 4]).astype(np.float32)
+
+    def outputs(self, X: NDArray, Z: NDArray, sigma: NDArray) -> NDArray:
+        """What F should answer to rows X blurred to Z."""
+        c_skip, c_out = self._outer(sigma)
+        x, z = X - self.center, Z - self.center
+        return ((x - c_skip * z) / c_out).astype(np.float32)
+
+    def denoised(self, F: NDArray, Z: NDArray, sigma: NDArray) -> NDArray:
+        """D from F's answer."""
+        c_skip, c_out = self._outer(sigma)
+        return self.center + c_skip * (Z - self.center) + c_out * F
+
+    def _outer(self, sigma: NDArray) -> tuple[NDArray, NDArray]:
+        u = sigma / self.scale
+        return 1 / (1 + u**2), sigma / np.hypot(1, u)
+
+
+class LearnedDenoiser(Denoiser):
+    r"""Train a regressor to remove noise of any size in the schedule's range.
+
+    .. math:: D(z;σ) = c_\mathrm{skip} z + c_\mathrm{out} \, F(c_\mathrm{in} z, c_\mathrm{noise})
+
+    Parameters
+    ----------
+    regressor : regressor, default=None
+        F, of several outputs. One with ``partial_fit`` is updated with ``n_updates`` fresh batches,
+        others are fitted once to a table of as many rows as ten batches have. None is an
+        ``MLPRegressor`` with three hidden layers of 256, whose learning rate falls from 1e-3 to
+        nothing along a cosine.
+    n_updates : int, default=4000
+        Batches.
+    batch_size : int, default=512
+        Rows of a batch, each with a noise level of its own, evenly drawn on a logarithmic scale.
+
+    References
+    ----------
+    Karras et al. (2022), arXiv:2206.00364.
+    """
+
+    def __init__(
+        self, regressor: Any = None, *, n_updates: int = 4000, batch_size: int = 512
+    ) -> None:
+        self.regressor = regressor
+        self.n_updates = n_updates
+        self.batch_size = batch_size
+
+    def fit(
+        self, target: KernelSum, sigmas: NDArray, origin: NDArray, rng: np.random.Generator
+    ) -> LearnedDenoiser:
+        """Train the regressor; see `Denoiser.fit`."""
+        self.begin(target, sigmas, rng)
+        if not self.is_updated:
+            self.update(target, rng, n_rows=FITTED_BATCHES * self.batch_size)
+            return self
+        for step in range(self.n_updates):
+            self._set_rate(cosine(step / self.n_updates, 0.0))
+            self.update(target, rng)
+        self._set_rate(1.0)
+        return self
+
+    def _set_rate(self, share: float) -> None:
+        """Let a perceptron learn at a share of its first rate."""
+        if isinstance(self.regressor_, MLPRegressor):
+            set_learning_rate(self.regressor_, share * self.first_rate_)
+
+    def begin(self, target: KernelSum, sigmas: NDArray, rng: np.random.Generator) -> None:
+        """Make a fresh regressor, for bandwidths in the range of those given."""
+        check_count(self.n_updates, name="n_updates")
+        check_count(self.batch_size, name="batch_size")
+        self.frame_ = Preconditioning(target.center, target.standard_deviation or 1.0)
+        self.range_ = np.log([sigmas.min(), sigmas.max()])
+        self.regressor_ = seeded(self._regressor(), int(rng.integers(2**31)))
+        self.first_rate_ = getattr(self.regressor_, "learning_rate_init", 0.0)
+        self.is_updated = hasattr(self.regressor_, "partial_fit")
+
+    def update(self, rows: KernelSum, rng: np.random.Generator, n_rows: int | None = None) -> None:
+        """Learn from a batch of rows, each blurred by a noise level of its own."""
+        n = n_rows or self.batch_size
+        X = rows.rows[rng.choice(rows.n_rows, n, p=rows.weight)].astype(np.float64)
+        share = (rng.permutation(n)[:, None] + rng.random((n, 1))) / n
+        sigma = np.exp(self.range_[0] + share * (self.range_[1] - self.range_[0]))
+        Z = X + sigma * rng.standard_normal(X.shape)
+        inputs, F = self.frame_.inputs(Z, sigma), self.frame_.outputs(X, Z, sigma)
+        learn = self.regressor_.partial_fit if self.is_updated else self.regressor_.fit
+        learn(inputs, F[:, 0] if F.shape[1] == 1 else F)
+
+    def __call__(self, Z: NDArray, sigma: float) -> NDArray:
+        """Return ``D(z;σ)``."""
+        at = np.full((len(Z), 1), float(sigma))
+        F = self.regressor_.predict(self.frame_.inputs(Z, at)).reshape(Z.shape)
+        return self.frame_.denoised(F, Z, at).astype(Z.dtype)
+
+    def term(self) -> Term:
+        """Return the answers of the regressor."""
+        return _Function(self)
+
+    def _regressor(self) -> Any:
+        if self.regressor is None:
+            return MLPRegressor(
+                hidden_layer_sizes=(256, 256, 256),
+                alpha=0.0,
+                learning_rate_init=1e-3,
+                batch_size=self.batch_size,
+                shuffle=False,  # every batch is a fresh draw
+            )
+        if not hasattr(self.regressor, "predict") or not hasattr(self.regressor, "fit"):
+            raise TypeError(
+                f"denoiser={self.regressor!r} is no regressor: it needs fit or partial_fit, and "
+                "predict."
+            )
+        return self.regressor
+
+
+DENOISERS: dict[str, type[Denoiser]] = {"kernel": KernelDenoiser, "learned": LearnedDenoiser}
+
+
+def make_denoiser(denoiser: Any) -> Denoiser:
+    """Return a denoiser given by its name, as a regressor, as a function or as an object.
+
+    Parameters
+    ----------
+    denoiser : str, regressor, callable or Denoiser
+        "kernel", "learned", a regressor to be trained, a function ``denoiser(Z, sigma)`` of rows
+        in the units of the data, or a denoiser, which is copied.
+
+    Returns
+    -------
+    denoiser : Denoiser
+        A denoiser that is not fitted.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    TypeError
+        If it is none of these.
+    """
+    if isinstance(denoiser, Denoiser):
+        return clone(denoiser)
+    if isinstance(denoiser, str) or denoiser is None:
+        return lookup(DENOISERS, denoiser, name="denoiser")()
+    if hasattr(denoiser, "fit"):
+        return LearnedDenoiser(denoiser)
+    if callable(denoiser):
+        return _GivenDenoiser(denoiser)
+    raise TypeError(
+        f"denoiser={denoiser!r} is none of 'kernel', 'learned', a regressor, or a function "
+        "denoiser(Z, sigma)."
+    )

@@ -1,0 +1,118 @@
+r"""Scores: the two halves of a score difference, each a field of its own.
+
+.. math:: σ² ∇ \log p(z;σ) = D_p(z;σ) - z, \qquad -σ² ∇ \log q(z;σ) = z - D_q(z;σ)   (Tweedie)
+
+The first pulls rows to where the target is dense: the drift of Langevin dynamics and of diffusion
+models. The second pushes rows apart: minus the gradient flow's share of ``E_q \log q``, the
+entropy term. Their sum is the score difference.
+
+References
+----------
+Weber, R. (2023). The Score-Difference Flow for Implicit Generative Modeling. arXiv:2304.12906.
+Franceschi, J.-Y. et al. (2023). Unifying GANs and Score-Based Diffusion as Generative Particle
+Models. arXiv:2305.16150.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skflow._utils import check_tolerance
+from skflow.fields._base import Recipe, Run
+from skflow.fields._denoisers import make_denoiser
+from skflow.fields._kernel import KernelField
+from skflow.fields._score_difference import RECIPES
+from skflow.fields._terms import DifferenceRun, Itself, Mean
+
+__all__ = ["Entropy", "TargetScore"]
+
+
+class TargetScore(KernelField):
+    r"""Score of the blurred target in units of a displacement, ``D_p(z;σ) - z = σ² ∇ log p(z;σ)``.
+
+    Parameters
+    ----------
+    denoiser : {"kernel", "learned"}, regressor or callable, default="kernel"
+        What answers D_p. "kernel": the kernel mean of the target rows. "learned": a multilayer
+        perceptron that is trained to remove noise; or any other regressor. A callable
+        ``denoiser(Z, sigma)`` returns D_p itself, for rows in the units of the data: for a density
+        of known score s it is ``Z + sigma**2 * s(Z, sigma)``.
+    tol : float, default=1e-6
+        Rows so far away that they add less than this share to a kernel sum may be left out of it,
+        which is done where it saves time; 0 sums all.
+
+    References
+    ----------
+    Weber (2023), arXiv:2304.12906, eq. 16; Franceschi et al. (2023), arXiv:2305.16150, eqs. 4-9.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.fields import TargetScore
+    >>> Y = np.array([[3.0]])
+    >>> field = TargetScore().fit(np.array([[1.0]]), sigmas=np.array([1.0]))
+    >>> field.start(np.random.default_rng(0)).velocity(Y, Y, 1.0)
+    array([[-2.]])
+    """
+
+    def __init__(self, denoiser: Any = "kernel", tol: float = 1e-6) -> None:
+        self.denoiser = denoiser
+        self.tol = tol
+
+    @property
+    def sees_source(self) -> bool:
+        """Whether a row's velocity depends on the other moving rows."""
+        return False
+
+    def _learn(self, sigmas: NDArray, origin: NDArray, rng: np.random.Generator) -> None:
+        self.denoiser_ = make_denoiser(self.denoiser).fit(self.target_, sigmas, origin, rng)
+
+    def start(self, rng: np.random.Generator) -> Run:
+        """Begin a flow; ``rng`` draws its batches."""
+        return DifferenceRun(self.target_, rng, self.tol, self.denoiser_.term(), Itself())
+
+    def recipe(self) -> Recipe:
+        """Return what "auto" means for movers driven by this field."""
+        check_tolerance(self.tol)
+        make_denoiser(self.denoiser)
+        return RECIPES["row"]
+
+
+class Entropy(KernelField):
+    r"""Minus the score of the moving rows, ``z - D_q(z;σ) = -σ² ∇ log q(z;σ)``: they spread out.
+
+    Parameters
+    ----------
+    tol : float, default=1e-6
+        Rows so far away that they add less than this share to a kernel sum may be left out of it,
+        which is done where it saves time; 0 sums all.
+
+    References
+    ----------
+    Franceschi et al. (2023), arXiv:2305.16150, table 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.fields import Entropy
+    >>> Y = np.array([[0.0], [1.0]])
+    >>> field = Entropy().fit(Y, sigmas=np.array([1.0]))
+    >>> field.start(np.random.default_rng(0)).velocity(Y, Y, 1.0).round(3)
+    array([[-0.378],
+           [ 0.378]])
+    """
+
+    def __init__(self, tol: float = 1e-6) -> None:
+        self.tol = tol
+
+    def start(self, rng: np.random.Generator) -> Run:
+        """Begin a flow; ``rng`` draws its batches."""
+        return DifferenceRun(self.target_, rng, self.tol, Itself(), Mean(of_source=True))
+
+    def recipe(self) -> Recipe:
+        """Return what "auto" means for movers driven by this field."""
+        check_tolerance(self.tol)
+        return RECIPES["row"]
