@@ -5,9 +5,28 @@
 
 from __future__ import annotations
 
-from skflow.generators import SDFlowGenerator
-from skflow.samplers import MMDFlowSampler, SDFlowSampler
+from skflow.generators import GANGenerator, ScoreGANGenerator, SDFlowGenerator
+from skflow.samplers import (
+    DiffusionSampler,
+    DiscriminatorFlowSampler,
+    LangevinSampler,
+    MMDFlowSampler,
+    SDFlowSampler,
+    SVGDSampler,
+)
 from skflow.tabular import TableTransport
 
-__all__ = ["MMDFlowSampler", "SDFlowGenerator", "SDFlowSampler", "TableTransport", "__version__"]
+__all__ = [
+    "DiffusionSampler",
+    "DiscriminatorFlowSampler",
+    "GANGenerator",
+    "LangevinSampler",
+    "MMDFlowSampler",
+    "SDFlowGenerator",
+    "SDFlowSampler",
+    "SVGDSampler",
+    "ScoreGANGenerator",
+    "TableTransport",
+    "__version__",
+]
 __version__ = "0.1.0"

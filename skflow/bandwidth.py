@@ -47,6 +47,10 @@ def _nn(rows: NDArray, weight: NDArray) -> float:
     return weighted_median(neighbors.kneighbors(rows)[0][:, 1], weight)
 
 
+def _nn_column(rows: NDArray, weight: NDArray) -> float:
+    return _nn(rows, weight) / rows.shape[1] ** 0.5
+
+
 def _median(rows: NDArray, weight: NDArray) -> float:
     if len(rows) > MEDIAN_ROWS:
         kept = np.random.default_rng(0).choice(len(rows), MEDIAN_ROWS, replace=False)
@@ -114,6 +118,7 @@ def intrinsic_dimension(rows: NDArray, weight: NDArray) -> float:
 
 BANDWIDTHS: dict[str, Callable[[NDArray, NDArray], float]] = {
     "nn": _nn,
+    "nn_column": _nn_column,
     "median": _median,
     "rms": _rms,
     "scott": _scott,

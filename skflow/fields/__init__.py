@@ -6,6 +6,8 @@ name        class                    velocity v(z; p, q, σ)                    
 kernel      `KernelScoreDifference`  ``D_p(z;σ) - D_q(z;σ)`` by kernel means     Weber, 15-16
 denoiser    `DenoiserDifference`     the same by denoisers, learned or observed  Weber, 18-19
 critic      `CriticGradient`         ``σ² ∇h(z)``, slope of a critic's logit     Weber, 30-32
+discrimi-   `Discriminator`          ``s² ∇h(z, t)``, a critic of rows on a way  Franceschi, 20
+nator
 score       `TargetScore`            ``D_p(z;σ) - z = σ² ∇ log p``               Franceschi, 4-9
 entropy     `Entropy`                ``z - D_q(z;σ) = -σ² ∇ log q``              Franceschi
 sum         `WeightedSum`            ``Σ_m a_m v_m``                             Franceschi
@@ -35,6 +37,7 @@ from skflow.fields._base import (
 from skflow.fields._critic import CriticGradient
 from skflow.fields._denoiser_difference import DenoiserDifference
 from skflow.fields._denoisers import LearnedDenoiser
+from skflow.fields._discriminator import Discriminator
 from skflow.fields._divergence import FDivergence
 from skflow.fields._input_gradient import critic_output, input_gradient, pull_back
 from skflow.fields._mmd import MMDGradient
@@ -47,6 +50,7 @@ __all__ = [
     "FIELDS",
     "CriticGradient",
     "DenoiserDifference",
+    "Discriminator",
     "Entropy",
     "FDivergence",
     "Field",
@@ -73,6 +77,7 @@ FIELDS: dict[str, type[Field]] = {
     "kernel": KernelScoreDifference,
     "denoiser": DenoiserDifference,
     "critic": CriticGradient,
+    "discriminator": Discriminator,
     "score": TargetScore,
     "entropy": Entropy,
     "sum": WeightedSum,

@@ -49,7 +49,7 @@ def _is_degenerate(C: NDArray, X: NDArray) -> bool:
 
 
 def affine_map(
-    Y: NDArray, X: NDArray, weight: NDArray | None = None
+    Y: NDArray, X: NDArray, weight: NDArray | None = None, blur: float = 0.0
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Return the optimal map between the Gaussians of source and target.
 
@@ -61,6 +61,8 @@ def affine_map(
         Target rows, distinct if weighted.
     weight : ndarray of shape (n_rows,), default=None
         Positive weights of the target rows.
+    blur : float, default=0.0
+        Noise level by which the target is blurred.
 
     Returns
     -------
@@ -68,6 +70,7 @@ def affine_map(
         T takes y to ``(y - m_q) A + m_p``; A is the identity where a covariance is degenerate.
     """
     m_p, C_p = _moments(X, weight)
+    C_p = C_p + blur**2 * np.eye(len(C_p))
     m_q, C_q = _moments(Y, None)
     if _is_degenerate(C_p, X) or _is_degenerate(C_q, Y):
         return m_q, np.eye(len(m_q)), m_p
@@ -116,6 +119,4 @@ def uniform_base(n: int, X: NDArray, weight: NDArray | None, rng: np.random.Gene
     return rng.uniform(X.min(axis=0), X.max(axis=0), (n, X.shape[1]))
 
 
-ALIGNMENTS: dict[
-    str, Callable[[NDArray, NDArray, NDArray | None], tuple[NDArray, NDArray, NDArray]]
-] = {"affine": affine_map}
+ALIGNMENTS: dict[str, Callable[..., tuple[NDArray, NDArray, NDArray]]] = {"affine": affine_map}

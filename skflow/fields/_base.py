@@ -41,8 +41,8 @@ class Recipe:
 
     Parameters
     ----------
-    schedule : str
-        Name of the noise schedule.
+    schedule : str or Schedule
+        The noise schedule.
     align : {"affine"} or None
         Alignment before the first step.
     n_noise : int
@@ -55,7 +55,7 @@ class Recipe:
         displacements.
     """
 
-    schedule: str
+    schedule: Any
     align: str | None
     n_noise: int
     step_size: Callable[[int], NDArray]

@@ -86,25 +86,28 @@ class Critic:
         self.is_updated = hasattr(self.estimator, "partial_fit")
         self.known = {"classes": np.array([0, 1])} if is_classifier(self.estimator) else {}
 
-    def learn(self, X: NDArray, Y: NDArray, rng: np.random.Generator) -> None:
-        """Learn from as many target rows X as moving rows Y."""
+    def learn(
+        self, X: NDArray, Y: NDArray, rng: np.random.Generator, time: NDArray | None = None
+    ) -> None:
+        """Learn from target rows X and as many moving rows Y; time has a row for each of both."""
         order = rng.permutation(len(X) + len(Y))
-        rows = self.inputs(np.concatenate([X, Y]))[order]
+        rows = self.inputs(np.concatenate([X, Y]), time)[order]
         is_target = np.repeat([1, 0], [len(X), len(Y)])[order]
         if self.is_updated:
             self.estimator.partial_fit(rows, is_target, **self.known)
         else:
             self.estimator = clone(self.estimator).fit(rows, is_target)
 
-    def inputs(self, Z: NDArray) -> NDArray:
+    def inputs(self, Z: NDArray, time: NDArray | None = None) -> NDArray:
         """What the estimator sees."""
-        return ((Z - self.center) / self.scale).astype(Z.dtype)
+        rows = (Z - self.center) / self.scale
+        return (rows if time is None else np.hstack([rows, time])).astype(Z.dtype)
 
-    def velocity(self, Z: NDArray) -> NDArray:
+    def velocity(self, Z: NDArray, time: NDArray | None = None) -> NDArray:
         """Return ``-∇c(h(z))``, per unit of the data."""
-        h, gradient = input_gradient(self.estimator, self.inputs(Z))
+        h, gradient = input_gradient(self.estimator, self.inputs(Z, time))
         factor = LOSSES[self.loss](h) / self.scale
-        return (factor[:, None] * gradient).astype(Z.dtype)
+        return (factor[:, None] * gradient[:, : Z.shape[1]]).astype(Z.dtype)
 
     def copy(self) -> Critic:
         """Return the critic as it is now."""
@@ -162,7 +165,8 @@ class CriticGradient(KernelField):
         regressor as critic wants "least_squares".
     blur : bool, default=True
         Whether the critic is shown both sets of rows blurred by the step's noise, so that it
-        learns the score difference at this bandwidth.
+        learns the score difference at this bandwidth. If not, there is no bandwidth, and the
+        target's standard deviation stands for σ.
     n_updates : int, default=1
         How often a critic with ``partial_fit`` sees all rows in a step.
 
@@ -237,7 +241,7 @@ class _CriticRun(KernelRun):
         for _ in range(self.n_updates if self.critic.is_updated else 1):
             X = p.rows[draw_evenly(p.weight, q.n_rows, self.rng)]  # as many, and by their weights
             self.critic.learn(self._blurred(X, sigma), self._blurred(q.rows, sigma), self.rng)
-        self.variance = sigma**2
+        self.variance = (sigma if self.blur else self.critic.scale) ** 2
         frozen = _FrozenCritic(self.critic, self.variance)
         return frozen(queries.every.rows, np.arange(0), queries.rows), frozen
 

@@ -27,7 +27,8 @@ from skflow.fields._base import Recipe, Run
 from skflow.fields._denoisers import At, LearnedDenoiser, make_denoiser
 from skflow.fields._kernel import KernelField, Queries
 from skflow.fields._score_difference import RECIPES
-from skflow.fields._terms import Answer, DifferenceRun, FrozenTerm, Mean, Observed, Term
+from skflow.fields._sum import SumRun
+from skflow.fields._terms import Answer, DifferenceRun, FrozenTerm, Itself, Mean, Observed, Term
 from skflow.kernels import KernelSum
 
 __all__ = ["SOURCES", "DenoiserDifference"]
@@ -78,6 +79,9 @@ class DenoiserDifference(KernelField):
     source : {"kernel", "learned", "observed"}, default="kernel"
         What answers D_q: the kernel mean of the moving rows, a learned denoiser that starts as a
         copy of the target's and is trained on at every step, or the row that was perturbed itself.
+    weights : tuple of two floats, default=(1.0, 1.0)
+        Weights of the two scores, ``a_p σ² ∇ log p - a_q σ² ∇ log q``; (2, 1) are those of
+        diffusion models.
     n_updates : int, default=10
         Batches that a learned D_q is shown in a step.
     tol : float, default=1e-6
@@ -103,11 +107,13 @@ class DenoiserDifference(KernelField):
         self,
         denoiser: Any = "learned",
         source: str = "kernel",
+        weights: tuple[float, float] = (1.0, 1.0),
         n_updates: int = 10,
         tol: float = 1e-6,
     ) -> None:
         self.denoiser = denoiser
         self.source = source
+        self.weights = weights
         self.n_updates = n_updates
         self.tol = tol
 
@@ -122,8 +128,15 @@ class DenoiserDifference(KernelField):
 
     def start(self, rng: np.random.Generator) -> Run:
         """Begin a flow; ``rng`` draws its batches, and those of a learned D_q."""
-        D_q = SOURCES[self.source](self, rng)
-        return DifferenceRun(self.target_, rng, self.tol, self.denoiser_.term(), D_q)
+        D_p, D_q = self.denoiser_.term(), SOURCES[self.source](self, rng)
+        if tuple(self.weights) == (1.0, 1.0):
+            return DifferenceRun(self.target_, rng, self.tol, D_p, D_q)
+        return SumRun(
+            [
+                (self.weights[0], DifferenceRun(self.target_, rng, self.tol, D_p, Itself())),
+                (self.weights[1], DifferenceRun(self.target_, rng, self.tol, Itself(), D_q)),
+            ]
+        )
 
     def recipe(self) -> Recipe:
         """Return what "auto" means for movers driven by this field."""
@@ -131,4 +144,6 @@ class DenoiserDifference(KernelField):
         check_count(self.n_updates, name="n_updates", minimum=0)
         make_denoiser(self.denoiser)
         lookup(SOURCES, self.source, name="source")
+        if np.shape(self.weights) != (2,) or not np.isfinite(self.weights).all():
+            raise ValueError(f"weights must be two finite numbers, got {self.weights!r}.")
         return RECIPES["row"]

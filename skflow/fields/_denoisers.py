@@ -27,10 +27,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 from sklearn.base import BaseEstimator, clone
 from sklearn.neural_network import MLPRegressor
 
-from skflow._utils import check_count, check_rows, lookup
+from skflow._utils import check_count, check_rows, is_auto, lookup
 from skflow.fields._kernel import Queries
 from skflow.fields._terms import Answer, FrozenTerm, Mean, Term
 from skflow.fields._training import cosine, seeded, set_learning_rate
@@ -39,6 +40,10 @@ from skflow.kernels import KernelSum
 __all__ = ["DENOISERS", "At", "Denoiser", "KernelDenoiser", "LearnedDenoiser", "make_denoiser"]
 
 FITTED_BATCHES = 10  # worth of rows, for a regressor that is fitted once
+LOG_MEAN, LOG_STD = -0.5, 1.2  # of log(σ/s) in training: Karras et al., without unit
+LAST_RATE = 0.02  # of the learning rate is left at the end
+FEW_COLUMNS = 16  # up to which the first of these is enough
+LAYERS, UPDATES = ((128,) * 4, (256,) * 3), (5000, 12000)
 
 
 class Denoiser(BaseEstimator, ABC):
@@ -180,12 +185,13 @@ class LearnedDenoiser(Denoiser):
     regressor : regressor, default=None
         F, of several outputs. One with ``partial_fit`` is updated with ``n_updates`` fresh batches,
         others are fitted once to a table of as many rows as ten batches have. None is an
-        ``MLPRegressor`` with three hidden layers of 256, whose learning rate falls from 1e-3 to
-        nothing along a cosine.
-    n_updates : int, default=4000
-        Batches.
-    batch_size : int, default=512
-        Rows of a batch, each with a noise level of its own, evenly drawn on a logarithmic scale.
+        ``MLPRegressor`` whose learning rate falls from 2e-3 along a cosine, with four hidden layers
+        of 128, or three of 256 where the target has more than 16 columns.
+    n_updates : int or "auto", default="auto"
+        Batches. "auto" is 5000, and 12000 where the target has more than 16 columns.
+    batch_size : int, default=256
+        Rows of a batch, each with a noise level of its own: ``log(σ/s)`` is normal with mean -0.5
+        and standard deviation 1.2, cut off at the ends of the schedule.
 
     References
     ----------
@@ -193,7 +199,7 @@ class LearnedDenoiser(Denoiser):
     """
 
     def __init__(
-        self, regressor: Any = None, *, n_updates: int = 4000, batch_size: int = 512
+        self, regressor: Any = None, *, n_updates: Any = "auto", batch_size: int = 256
     ) -> None:
         self.regressor = regressor
         self.n_updates = n_updates
@@ -207,8 +213,11 @@ class LearnedDenoiser(Denoiser):
         if not self.is_updated:
             self.update(target, rng, n_rows=FITTED_BATCHES * self.batch_size)
             return self
-        for step in range(self.n_updates):
-            self._set_rate(cosine(step / self.n_updates, 0.0))
+        n_updates = self.n_updates
+        if is_auto(n_updates):
+            n_updates = UPDATES[target.n_features > FEW_COLUMNS]
+        for step in range(n_updates):
+            self._set_rate(cosine(step / n_updates, LAST_RATE))
             self.update(target, rng)
         self._set_rate(1.0)
         return self
@@ -220,11 +229,13 @@ class LearnedDenoiser(Denoiser):
 
     def begin(self, target: KernelSum, sigmas: NDArray, rng: np.random.Generator) -> None:
         """Make a fresh regressor, for bandwidths in the range of those given."""
-        check_count(self.n_updates, name="n_updates")
+        if not is_auto(self.n_updates):
+            check_count(self.n_updates, name="n_updates")
         check_count(self.batch_size, name="batch_size")
         self.frame_ = Preconditioning(target.center, target.standard_deviation or 1.0)
-        self.range_ = np.log([sigmas.min(), sigmas.max()])
-        self.regressor_ = seeded(self._regressor(), int(rng.integers(2**31)))
+        ends = np.log(np.array([sigmas.min(), sigmas.max()]) / self.frame_.scale)
+        self.range_ = ndtr((ends - LOG_MEAN) / LOG_STD)
+        self.regressor_ = seeded(self._regressor(target.n_features), int(rng.integers(2**31)))
         self.first_rate_ = getattr(self.regressor_, "learning_rate_init", 0.0)
         self.is_updated = hasattr(self.regressor_, "partial_fit")
 
@@ -233,7 +244,8 @@ class LearnedDenoiser(Denoiser):
         n = n_rows or self.batch_size
         X = rows.rows[rng.choice(rows.n_rows, n, p=rows.weight)].astype(np.float64)
         share = (rng.permutation(n)[:, None] + rng.random((n, 1))) / n
-        sigma = np.exp(self.range_[0] + share * (self.range_[1] - self.range_[0]))
+        low, high = self.range_
+        sigma = self.frame_.scale * np.exp(LOG_MEAN + LOG_STD * ndtri(low + share * (high - low)))
         Z = X + sigma * rng.standard_normal(X.shape)
         inputs, F = self.frame_.inputs(Z, sigma), self.frame_.outputs(X, Z, sigma)
         learn = self.regressor_.partial_fit if self.is_updated else self.regressor_.fit
@@ -249,12 +261,12 @@ class LearnedDenoiser(Denoiser):
         """Return the answers of the regressor."""
         return _Function(self)
 
-    def _regressor(self) -> Any:
+    def _regressor(self, n_features: int) -> Any:
         if self.regressor is None:
             return MLPRegressor(
-                hidden_layer_sizes=(256, 256, 256),
+                hidden_layer_sizes=LAYERS[n_features > FEW_COLUMNS],
                 alpha=0.0,
-                learning_rate_init=1e-3,
+                learning_rate_init=2e-3,
                 batch_size=self.batch_size,
                 shuffle=False,  # every batch is a fresh draw
             )

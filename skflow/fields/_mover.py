@@ -32,7 +32,7 @@ from skflow._utils import (
 )
 from skflow.fields import make_field
 from skflow.fields._align import ALIGNMENTS
-from skflow.fields._base import Flow, Recipe, compute_threads
+from skflow.fields._base import Field, Flow, Recipe, compute_threads
 from skflow.fields._callbacks import CallbackSupportMixin
 from skflow.schedules import make_schedule, resolve_bandwidth
 
@@ -75,6 +75,8 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
             The mover.
         """
         for part, make in self._named_parts().items():
+            if part not in self._get_param_names():
+                continue
             if part in params:
                 setattr(self, part, params.pop(part))
             nested = any(key.startswith(f"{part}__") for key in params)
@@ -87,7 +89,7 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
         return {"field": make_field, "schedule": self._make_schedule}
 
     def _make_schedule(self, spec: Any) -> Any:
-        return make_schedule(make_field(self.field).recipe().schedule if is_auto(spec) else spec)
+        return make_schedule(self._auto().schedule if is_auto(spec) else spec)
 
     def _check_step_parameters(self) -> None:
         check_count(self.n_steps, name="n_steps")
@@ -106,9 +108,13 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
         if self.n_jobs is not None and not (isinstance(self.n_jobs, Integral) and self.n_jobs < 0):
             check_count(self.n_jobs, name="n_jobs")
 
+    def _auto(self) -> Recipe:
+        """What "auto" means: the field's choice, or that of a mover with a name."""
+        return make_field(self.field).recipe()
+
     def _recipe(self) -> Recipe:
-        """The field's recipe, with whatever the user chose put in its place."""
-        auto = make_field(self.field).recipe()
+        """What "auto" means, with whatever the user chose put in its place."""
+        auto = self._auto()
         return Recipe(
             schedule=auto.schedule,
             align=auto.align if is_auto(self.align) else self.align,
@@ -136,7 +142,9 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
         return eta
 
     # ----------------------------------------------------------------------------- the target
-    def _fit_target(self, X: ArrayLike, sample_weight: ArrayLike | None) -> int:
+    def _fit_target(
+        self, X: ArrayLike, sample_weight: ArrayLike | None, X_source: ArrayLike | None = None
+    ) -> int:
         """Validate the target, resolve what is "auto" on it, fit the field; return its rows."""
         X = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
         weight = check_weights(sample_weight, X)
@@ -159,7 +167,7 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
                 length, self._target, sample_weight=weight, name="first_step_norm"
             )
         with compute_threads(self.n_jobs):
-            self._fit_field()
+            self._fit_field(X_source)
         return n_rows
 
     def _hold_out(self, X: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray | None]:
@@ -169,8 +177,11 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
     def _fit_schedule(self) -> None:
         self.schedule_.fit(self._target, sample_weight=self._weight)
 
-    def _fit_field(self) -> None:
-        self.field_ = clone(make_field(self.field))
+    def _new_field(self, X_source: ArrayLike | None) -> Field:
+        return clone(make_field(self.field))
+
+    def _fit_field(self, X_source: ArrayLike | None) -> None:
+        self.field_ = self._new_field(X_source)
         X = self._target if self._precision is None else self._target.astype(self._precision)
         rng = np.random.default_rng([*self._seed, 0])
         self.field_.fit(X, self.sigmas_, sample_weight=self._weight, origin=self.center_, rng=rng)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow._utils import check_tolerance
+from skflow._utils import check_scale, check_tolerance
 from skflow.fields._base import Recipe, Run
 from skflow.fields._denoisers import make_denoiser
 from skflow.fields._kernel import KernelField
@@ -82,10 +82,12 @@ class TargetScore(KernelField):
 
 
 class Entropy(KernelField):
-    r"""Minus the score of the moving rows, ``z - D_q(z;σ) = -σ² ∇ log q(z;σ)``: they spread out.
+    r"""Minus the score of the moving rows, ``z - D_q(z;cσ) = -(cσ)² ∇ log q(z;cσ)``.
 
     Parameters
     ----------
+    bandwidth : float, default=1.0
+        c, in units of the step's bandwidth.
     tol : float, default=1e-6
         Rows so far away that they add less than this share to a kernel sum may be left out of it,
         which is done where it saves time; 0 sums all.
@@ -105,14 +107,25 @@ class Entropy(KernelField):
            [ 0.378]])
     """
 
-    def __init__(self, tol: float = 1e-6) -> None:
+    def __init__(self, bandwidth: float = 1.0, tol: float = 1e-6) -> None:
+        self.bandwidth = bandwidth
         self.tol = tol
 
     def start(self, rng: np.random.Generator) -> Run:
         """Begin a flow; ``rng`` draws its batches."""
-        return DifferenceRun(self.target_, rng, self.tol, Itself(), Mean(of_source=True))
+        return _EntropyRun(self, rng)
 
     def recipe(self) -> Recipe:
         """Return what "auto" means for movers driven by this field."""
         check_tolerance(self.tol)
+        check_scale(self.bandwidth, name="bandwidth")
         return RECIPES["row"]
+
+
+class _EntropyRun(DifferenceRun):
+    def __init__(self, field: Entropy, rng: np.random.Generator) -> None:
+        super().__init__(field.target_, rng, field.tol, Itself(), Mean(of_source=True))
+        self.bandwidth = field.bandwidth
+
+    def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
+        return super().velocity(Z, Y, self.bandwidth * sigma)

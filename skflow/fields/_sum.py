@@ -27,7 +27,7 @@ from sklearn.base import clone
 from skflow._utils import check_rows
 from skflow.fields._base import Field, Frozen, Recipe, Run
 
-__all__ = ["WeightedSum"]
+__all__ = ["SumRun", "WeightedSum"]
 
 
 class WeightedSum(Field):
@@ -92,7 +92,7 @@ class WeightedSum(Field):
 
     def start(self, rng: np.random.Generator) -> Run:
         """Begin a flow; ``rng`` draws the batches of all parts."""
-        return _SumRun([(factor, field.start(rng)) for factor, field in self.fields_])
+        return SumRun([(factor, field.start(rng)) for factor, field in self.fields_])
 
     def recipe(self) -> Recipe:
         """Return what "auto" means for movers: what it means to the first part."""
@@ -124,20 +124,31 @@ class _FrozenSum:
         return _sum([(factor, frozen(Z, like, Y)) for factor, frozen in self.parts])
 
 
-class _SumRun(Run):
+class SumRun(Run):
+    """A flow along a weighted sum.
+
+    Parameters
+    ----------
+    runs : list of (float, Run)
+        The weights, and the runs of the parts.
+    """
+
     def __init__(self, runs: list[tuple[float, Run]]) -> None:
         self.runs = runs
 
     def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
+        """Weighted sum of the parts' velocities; see `Run.velocity`."""
         for _, run in self.runs:
             run.batch_size, run.by_row, run.time = self.batch_size, self.by_row, self.time
         return _sum([(factor, run.velocity(Z, Y, sigma)) for factor, run in self.runs])
 
     def renew(self) -> None:
+        """Let the parts forget what belongs to single rows."""
         for _, run in self.runs:
             run.renew()
 
     def frozen(self) -> Frozen:
+        """Return the sum of the parts' last velocities; see `Run.frozen`."""
         return _FrozenSum([(factor, run.frozen()) for factor, run in self.runs])
 
 

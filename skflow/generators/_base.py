@@ -41,7 +41,7 @@ from skflow.fields._callbacks import FitTask, ends_callbacks
 from skflow.fields._marginals import match_marginals, unlike_marginals
 from skflow.fields._mover import Mover
 from skflow.generators._priors import make_prior
-from skflow.generators._regressors import Frame, Learner, make_regressor
+from skflow.generators._regressors import Frame, Learner, default_perceptron, make_regressor
 from skflow.metrics import energy_distance
 
 __all__ = ["BaseGenerator"]
@@ -183,10 +183,14 @@ class BaseGenerator(Mover):
         seed = int(rng.integers(2**31))
         inputs = frame.inputs(xi[:100])
         probe = np.random.default_rng(seed).standard_normal((len(inputs), self.n_features_in_))
-        regressor = make_regressor(self.generator, inputs, probe, n_rows=self._n_drawn(), seed=seed)
+        generator = self._default_generator() if self.generator is None else self.generator
+        regressor = make_regressor(generator, inputs, probe, seed=seed)
         learner = Learner(regressor, frame, self.window)
         learner.initialize(xi, self.n_features_in_)
         return learner
+
+    def _default_generator(self) -> Any:
+        return default_perceptron(self._n_drawn())
 
     def _make_frame(self, xi: NDArray) -> Frame:
         (latent_dim, d), X = (xi.shape[1], self.n_features_in_), self._target
@@ -260,11 +264,15 @@ class BaseGenerator(Mover):
                 with _divergence(step, good, learner):
                     learner.set_learning_rate(rates(step))
                     flow.begin(k)
-                    self._step(learner, flow, k, rng)
+                    self._step(learner, flow, self._level(k, rng), rng)
                     if step % KEEP_EVERY == KEEP_EVERY - 1 or k == n - 1:
                         _check_finite(learner.outputs(self._prior(16, rng)))
                         good = learner.copy()
             yield good
+
+    def _level(self, k: int, rng: np.random.Generator) -> int:
+        """Number of the bandwidth that step k of an epoch uses."""
+        return k
 
     def _step(self, learner: Learner, flow: Live, k: int, rng: np.random.Generator) -> None:
         """One step of algorithm 2."""

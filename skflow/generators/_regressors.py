@@ -26,7 +26,7 @@ from sklearn.utils import get_tags
 
 from skflow.fields._training import RATES, cosine, rate_name, seeded, set_learning_rate
 
-__all__ = ["Frame", "Learner", "make_regressor"]
+__all__ = ["Frame", "Learner", "default_perceptron", "make_regressor"]
 
 ROWS_AT_ONCE = 8192  # of a long table, so that hidden layers stay in the cache
 N_PROBE = 16  # rows that tell whether a regressor can do several outputs
@@ -66,19 +66,28 @@ class Frame:
         return (xi - self.center) @ self.matrix + self.offset
 
 
-def make_regressor(generator: Any, xi: NDArray, Y: NDArray, *, n_rows: int, seed: int) -> Any:
+def default_perceptron(n_rows: int) -> Any:
+    """Return the generator of score-difference flows, to be shown ``n_rows`` rows at a time."""
+    return MLPRegressor(  # settled on rings and real tables, see docs/quality.md
+        hidden_layer_sizes=(128, 128, 128, 128),
+        alpha=0.0,
+        learning_rate_init=2e-3,
+        batch_size=min(128, n_rows),
+        shuffle=False,  # every batch is a fresh draw
+    )
+
+
+def make_regressor(generator: Any, xi: NDArray, Y: NDArray, *, seed: int) -> Any:
     """Return a fresh regressor of several outputs.
 
     Parameters
     ----------
-    generator : regressor or None
-        What the user gave; None is a multilayer perceptron.
+    generator : regressor
+        What the user gave.
     xi : ndarray of shape (n_rows, latent_dim)
         Inputs to try it on.
     Y : ndarray of shape (n_rows, n_features)
         Outputs to try it on.
-    n_rows : int
-        Rows that it will be shown at a time.
     seed : int
         For every random state that was left open.
 
@@ -92,14 +101,6 @@ def make_regressor(generator: Any, xi: NDArray, Y: NDArray, *, n_rows: int, seed
     TypeError
         If it is no regressor, by name.
     """
-    if generator is None:  # settled on rings and real tables, see docs/quality.md
-        generator = MLPRegressor(
-            hidden_layer_sizes=(128, 128, 128, 128),
-            alpha=0.0,
-            learning_rate_init=2e-3,
-            batch_size=min(128, n_rows),
-            shuffle=False,  # every batch is a fresh draw
-        )
     if not hasattr(generator, "predict") or not hasattr(generator, "fit"):
         raise TypeError(
             f"generator={generator!r} is no regressor: it needs fit or partial_fit, and predict."

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from skflow.samplers._base import BaseSampler
+from skflow.samplers._diffusion import DiffusionSampler
+from skflow.samplers._discriminator_flow import DiscriminatorFlowSampler
+from skflow.samplers._langevin import LangevinSampler
 from skflow.samplers._mmd_flow import MMDFlowSampler
 from skflow.samplers._sd_flow import SDFlowSampler
+from skflow.samplers._svgd import SVGDSampler
 
-__all__ = ["BaseSampler", "MMDFlowSampler", "SDFlowSampler"]
+__all__ = [
+    "BaseSampler",
+    "DiffusionSampler",
+    "DiscriminatorFlowSampler",
+    "LangevinSampler",
+    "MMDFlowSampler",
+    "SDFlowSampler",
+    "SVGDSampler",
+]

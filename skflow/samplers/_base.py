@@ -110,9 +110,9 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         X_source, is_whole = unwrap_source(X_source)
         n_steps = 0 if X_source is None else self.n_steps
         task = FitTask(self, X, y, sample_weight, n_steps=n_steps)
-        n_rows = self._fit_target(X, sample_weight)
-        self._source_as_long = not is_whole and np.shape(X_source)[:1] == (n_rows,)
         self._path = None
+        n_rows = self._fit_target(X, sample_weight, X_source)
+        self._source_as_long = not is_whole and np.shape(X_source)[:1] == (n_rows,)
         if X_source is not None:
             self.__dict__.update(self._record(X_source, task))
         task.end()
@@ -125,7 +125,8 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         most = REFERENCE_ROWS[1] if is_auto(self.n_reference) else self.n_reference
         if len(rows) > most:
             rows = rows[rng.choice(len(rows), most, replace=False)]
-        path = Path(start=(rows - self.center_).astype(self._target.dtype))
+        rows = (rows - self.center_).astype(self._target.dtype)
+        path = Path(start=rows[np.lexsort(rows.T[::-1])])
         steps = self._steps(path.start, rng, path)
         self._last(task.watch(steps, lambda: self._so_far(path)))
         return self._so_far(path)
@@ -203,8 +204,14 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
     def _steps(
         self, Y: NDArray, rng: np.random.Generator, path: Path | None = None
     ) -> Iterator[NDArray]:
-        """Move centred rows as a population, and keep their path if there is one to fill."""
-        affine = None
+        """Move centred rows as a population, and keep their path if there is one to fill.
+
+        They are taken in lexicographic order, so that noise and batches, and with them a row's way,
+        do not depend on where it stands in the table.
+        """
+        order = np.lexsort(Y.T[::-1])
+        place = np.argsort(order)
+        Y, affine = Y[order], None
         if self._fitted_recipe.align is not None:
             with compute_threads(self.n_jobs):  # BLAS may round otherwise on several threads
                 affine = self._align(Y)
@@ -218,12 +225,16 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         for moved in self._loop(flow, Y):
             if path is not None:
                 path.step_sizes = flow.step_sizes
-            yield moved
+            yield moved[place]
 
     def _align(self, Y: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         """The affine map that rows start with."""
         align = lookup(ALIGNMENTS, self._fitted_recipe.align, name="align")
-        return align(Y, self._target, self._weight)
+        return align(Y, self._target, self._weight, self._first_level())
+
+    def _first_level(self) -> float:
+        """By how much the target is blurred where rows start."""
+        return 0.0
 
     def _replay(self, Y: NDArray, path: Path) -> Iterator[NDArray]:
         """Move centred rows, each on its own, through the frozen flow of the reference rows."""
@@ -320,11 +331,16 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         for moved in self._flow(Y, self._rng()):
             yield self._restore(moved, dtype)
 
+    def _is_population(self) -> bool:
+        """Whether a row's way depends on the rows it is moved with."""
+        sees_others = self.field_.sees_source or self._fitted_recipe.align is not None
+        return self._path is None and sees_others
+
     def _source(self, X: ArrayLike) -> tuple[NDArray, np.dtype]:
         """Centred rows, and the dtype that they came in."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
-        if self._path is None and len(X) < min(FEW_ROWS, len(self._target)):
+        if self._is_population() and len(X) < min(FEW_ROWS, len(self._target)):
             warnings.warn(
                 f"transform moves rows as one population, and X has only {len(X)} row(s): each "
                 "would be taken for a large share of it. Transform more rows together, or give "

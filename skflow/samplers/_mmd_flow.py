@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from skflow.samplers._base import BaseSampler
@@ -162,8 +163,8 @@ class MMDFlowSampler(BaseSampler):
     def _make_noise(self, spec: Any) -> Schedule:
         return make_schedule(spec, name="noise")
 
-    def _fit_field(self) -> None:
-        super()._fit_field()
+    def _fit_field(self, X_source: ArrayLike | None) -> None:
+        super()._fit_field(X_source)
         if self.noise is not None:
             noise = clone(self._make_noise(self.noise))
             noise.fit(self._target, sample_weight=self._weight)

@@ -217,7 +217,7 @@ def test_the_critic_with_the_exact_log_ratio_gives_the_score_difference():
     field = CriticGradient(ExactLogRatio(), blur=False)
     # as many target rows as moving ones: each is drawn exactly once
     np.testing.assert_allclose(
-        velocity(field, X, Y), velocity(KernelScoreDifference("row"), X, Y), atol=1e-12
+        SIGMA**2 * velocity(field, X, Y), velocity(KernelScoreDifference("row"), X, Y), atol=1e-12
     )
 
 

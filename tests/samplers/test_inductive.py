@@ -23,6 +23,10 @@ ROWS = {
     "sd-row": skflow.SDFlowSampler(KernelScoreDifference("row"), n_steps=15, random_state=0),
     "sd-batch": skflow.SDFlowSampler(n_steps=15, batch_size=50, random_state=0),
     "mmd": skflow.MMDFlowSampler(n_steps=60, random_state=0),
+    "svgd": skflow.SVGDSampler(n_steps=40, random_state=0),
+    "langevin": skflow.LangevinSampler(n_steps=40, random_state=0),
+    "diffusion": skflow.DiffusionSampler(random_state=0),
+    "diffusion-sde": skflow.DiffusionSampler(n_steps=15, alpha=0.5, random_state=0),
 }
 
 

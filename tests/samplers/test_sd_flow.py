@@ -62,6 +62,7 @@ def test_the_papers_settings_are_algorithm_1():
 
     rng = np.random.default_rng(0)
     X, Y = rng.normal(3, 1, (60, 2)), rng.normal(0, 1, (50, 2))
+    Y = Y[np.argsort(Y[:, 0])]  # the order in which noise is drawn
     flow = SDFlowSampler(
         KernelScoreDifference("row"),
         schedule="constant",

@@ -1,0 +1,212 @@
+r"""Generative adversarial networks.
+
+.. math:: y = g_θ(ξ), \qquad y' = y - s² ∇_y c(h(y)), \qquad \text{regress } g_θ \text{ on } (ξ, y')
+
+A gradient step on a generator's loss moves its rows down the slope of that loss, and regresses the
+generator onto the moved rows [Weber 2023, eqs. 20-28]. So an adversarial network is a generator
+whose field is the slope of a critic, itself in training.
+
+References
+----------
+Goodfellow, I. et al. (2014). Generative Adversarial Networks. arXiv:1406.2661.
+Mao, X. et al. (2017). Least Squares Generative Adversarial Networks. arXiv:1611.04076.
+Weber, R. (2023). The Score-Difference Flow for Implicit Generative Modeling. arXiv:2304.12906.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+from skflow._utils import check_count
+from skflow.fields import CriticGradient, Field, Recipe
+from skflow.fields._base import constant_steps
+from skflow.generators._base import BaseGenerator
+
+__all__ = ["GANGenerator"]
+
+RATE = 1e-3  # of both perceptrons: with unequal rates, or twice as high ones, training may diverge
+
+
+class GANGenerator(BaseGenerator):
+    r"""Train a regressor against a critic that tells its rows from target rows.
+
+    .. math:: y = g_θ(ξ), \qquad y' = y - s² ∇_y c(h(y)), \qquad
+              \text{regress } g_θ \text{ on } (ξ, y')
+
+    The baseline that `SDFlowGenerator` is measured against: its velocity comes from an adversary
+    that has to be trained along, and nothing says when the two are done. s is the target's standard
+    deviation.
+
+    Parameters
+    ----------
+    generator : regressor, default=None
+        Any regressor, as in `SDFlowGenerator`. None is an ``MLPRegressor`` with three hidden layers
+        of 128, updated once with every batch.
+    critic : classifier or regressor, default=None
+        Tells target rows (1) from the generator's (0), see `CriticGradient`. None is a perceptron
+        of the same size as the generator's.
+    loss : {"non_saturating", "least_squares", "log_ratio"}, default="non_saturating"
+        c: ``-log sigmoid(h)``, ``(h - 1)²/2`` (whose default critic is a regressor) or ``-h``.
+    n_critic : int, default=1
+        Updates of the critic in a step.
+    latent_dim : int, default=None
+        Width of the prior; None is the target's, or that of ``X_source`` or of an array.
+    prior : {"normal", "uniform"}, array-like or callable, default="normal"
+        What ξ is drawn from, see `SDFlowGenerator`. ``X_source`` takes its place.
+    n_steps : int, default=100
+        Steps of an epoch.
+    n_epochs : int, default=20
+        Number of epochs.
+    learning_rate : float, array of shape (n_epochs * n_steps,) or "auto", default="auto"
+        The learning rate of the generator, in the regressor's own sense. "auto" lets that of an
+        ``MLPRegressor`` fall to a twentieth along a cosine, and leaves others as they are.
+    align : {"affine", None}, default="affine"
+        "affine": the regressor sees standardised inputs, and learns how far rows are from the
+        affine map of the prior's Gaussian onto the target's. None: it returns the rows themselves.
+    batch_size : int, default=1024
+        Rows of the prior, and of the target, that a step uses, drawn afresh each step.
+    window : int, default=4
+        Last batches that a regressor without ``partial_fit`` is fitted to.
+    match_marginals : bool, default=True
+        Whether a generator of a prior ends with a monotone map of every column that needs it.
+    early_stopping : bool, default=False
+        Whether to set target rows aside, and keep the state that was best on them after an epoch.
+    validation_fraction : float, default=0.1
+        Share of the target rows that is set aside.
+    n_iter_no_change : int, default=3
+        Epochs without a better score before training stops.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from where the last ``fit`` ended.
+    n_jobs : int, default=None
+        Upper bound on the threads; None is all available cores.
+    verbose : int, default=0
+        1 shows a progress bar on a terminal.
+    random_state : int, RandomState instance or None, default=None
+        Seed of prior, noise, batches, samples, and of what is trained unless it has its own.
+
+    Attributes
+    ----------
+    generator_ : regressor
+        The fitted regressor.
+    loss_curve_ : list of float
+        Before every step's regression the mean squared distance of the generator's rows to where
+        they were moved, in squared units of the data.
+    validation_scores_ : list of float or None
+        Minus the energy distance to the rows set aside after every epoch; None without
+        ``early_stopping``.
+    latent_dim_ : int
+        Width of the prior.
+    has_source_ : bool
+        Whether ``X_source`` was given to ``fit``, so that ``transform`` maps source rows.
+    schedule_ : Schedule
+        The fitted schedule.
+    sigmas_ : ndarray of shape (n_steps,)
+        The bandwidths of an epoch, in the units of the data.
+    field_ : Field
+        The fitted field; its rows are the target less ``center_``.
+    center_ : ndarray of shape (n_features,)
+        Mean of the target rows.
+    target_ : ndarray of shape (n_distinct_rows, n_features)
+        The distinct target rows of positive weight, in the units of the data, up to rounding.
+    target_weight_ : ndarray of shape (n_distinct_rows,)
+        Their weights, summing to one.
+    n_features_in_ : int
+        Number of the target's features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the target's features, if X had string column names.
+
+    References
+    ----------
+    Goodfellow et al. (2014), arXiv:1406.2661; Mao et al. (2017), arXiv:1611.04076.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow import GANGenerator
+    >>> target = np.random.default_rng(0).normal([5.0, -3.0], [2.0, 0.5], (300, 2))
+    >>> samples = GANGenerator(n_epochs=1, random_state=0).fit(target).sample(1000)
+    >>> samples.shape
+    (1000, 2)
+    """
+
+    schedule = "constant"  # the critic sees rows as they are
+    step_size = "auto"
+    first_step_norm = None
+    n_noise = 0
+
+    def __init__(
+        self,
+        generator: Any = None,
+        *,
+        critic: Any = None,
+        loss: str = "non_saturating",
+        n_critic: int = 1,
+        latent_dim: int | None = None,
+        prior: Any = "normal",
+        n_steps: int = 100,
+        n_epochs: Any = 20,
+        learning_rate: Any = "auto",
+        align: str | None = "affine",
+        batch_size: int = 1024,
+        window: int = 4,
+        match_marginals: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 3,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        random_state: Any = None,
+    ) -> None:
+        self.generator = generator
+        self.critic = critic
+        self.loss = loss
+        self.n_critic = n_critic
+        self.latent_dim = latent_dim
+        self.prior = prior
+        self.n_steps = n_steps
+        self.n_epochs = n_epochs
+        self.learning_rate = learning_rate
+        self.align = align
+        self.batch_size = batch_size
+        self.window = window
+        self.match_marginals = match_marginals
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @property
+    def field(self) -> Field:  # chosen, not a parameter
+        """The slope of the critic."""
+        critic = self.critic
+        if critic is None:
+            kind = MLPRegressor if self.loss == "least_squares" else MLPClassifier
+            critic = self._perceptron(kind, 2 * self.batch_size)
+        return CriticGradient(critic, loss=self.loss, blur=False, n_updates=self.n_critic)
+
+    def _default_generator(self) -> Any:
+        return self._perceptron(MLPRegressor, self._n_drawn())
+
+    def _perceptron(self, kind: Any, batch_size: int) -> Any:
+        return kind(
+            hidden_layer_sizes=(128, 128, 128),
+            alpha=0.0,
+            learning_rate_init=RATE,
+            beta_1=0.5,
+            batch_size=batch_size,
+            shuffle=False,
+        )
+
+    def _auto(self) -> Recipe:
+        return Recipe(schedule="constant", align="affine", n_noise=0, step_size=constant_steps)
+
+    def _check_parameters(self) -> None:
+        check_count(self.n_critic, name="n_critic")
+        self.field.recipe()  # refuses an unknown loss, and what is no critic
+        super()._check_parameters()

@@ -1,0 +1,243 @@
+r"""Diffusion models: from noise to data along a falling noise level.
+
+.. math:: dy = ∇ \log p(y;σ) \, σ \, dσ, \qquad
+          y ← y + (1 - σ_{k+1}/σ_k) (D_p(y; σ_k) - y)   \text{ (Euler)}
+
+with σ falling from σ_1 to 0. Heun's method averages the slope at both ends of a step. The same
+marginal distributions belong to a family of stochastic equations, α in [0, 1],
+
+.. math:: dy = \left[ 2 ∇ \log p(y;σ) - α ∇ \log ρ(y) \right] σ \, dσ
+               + \sqrt{2 (1 - α) σ} \, dW
+
+of which α = 1 is the exact flow, ρ being the density of the moving rows. A step solves it exactly
+where D_p does not change on the way and ρ is the blurred target:
+
+.. math:: y ← y + \left( 1 - s^{2-α} \right) \frac{2 v_p - α v_ρ}{2 - α}
+              + σ_{k+1} \sqrt{1 - s^{2-2α}} \, ε, \qquad s = σ_{k+1}/σ_k
+
+References
+----------
+Karras, T. et al. (2022). Elucidating the Design Space of Diffusion-Based Generative Models.
+arXiv:2206.00364.
+Franceschi, J.-Y. et al. (2023). Unifying GANs and Score-Based Diffusion as Generative Particle
+Models. arXiv:2305.16150, eqs. 7-9 and 21.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skflow._utils import lookup
+from skflow.fields import Entropy, Field, Flow, Recipe, TargetScore, WeightedSum
+from skflow.fields._base import constant_steps
+from skflow.samplers._score_sampler import ScoreSampler
+from skflow.schedules import KarrasSchedule
+
+__all__ = ["DiffusionSampler"]
+
+NARROW = 0.5  # bandwidth of the moving rows' own density, in units of the noise level
+
+
+class DiffusionSampler(ScoreSampler):
+    r"""Turn noise into target rows along a falling noise level.
+
+    .. math:: \frac{dy}{dσ} = -\frac{D_p(y;σ) - y}{σ}
+
+    The probability flow of a diffusion model, on the grid of Karras et al. Rows start as the target
+    blurred by the first bandwidth, or are mapped there: with ``align="affine"`` by the optimal map
+    between the Gaussians of the source and of the blurred target. Without alignment every row moves
+    by itself.
+
+    Parameters
+    ----------
+    denoiser : {"kernel", "learned"}, regressor, callable or Denoiser, default="kernel"
+        What the score comes from, ``σ² ∇ log p(z;σ) = D_p(z;σ) - z``: the kernel mean of the target
+        rows, a multilayer perceptron or any other regressor trained to remove noise, or a function
+        ``denoiser(Z, sigma)``, which for a density of known score s is
+        ``Z + sigma**2 * s(Z, sigma)``.
+    schedule : str or Schedule, default="auto"
+        The noise levels σ_k, after the last of which comes 0. "auto" is that of Karras et al., with
+        ``sigma_min="0.5*nn_column"`` if the denoiser is not the kernel mean, which would copy.
+    n_steps : int, default=7
+        Number of steps: 13 evaluations of D by Heun's method, whose last step is Euler's.
+    solver : {"auto", "heun", "euler"}, default="auto"
+        "auto" is "heun", and "euler" where ``alpha`` is given.
+    alpha : float or None, default=None
+        A member of the stochastic family, 0 (most noise) to 1 (none, the moving rows' own score,
+        a kernel estimate, in place of it). None is the probability flow.
+    align : {"auto", "affine", None}, default="auto"
+        Whether rows are first mapped to where the target, blurred, would be; "auto" is "affine".
+    batch_size : int, None or "auto", default="auto"
+        Rows that a step's means are estimated from, drawn afresh each step (all rows move). None is
+        all rows; "auto" is all rows of tables up to 2000 rows, and of longer ones more as the
+        bandwidth falls, see `SDFlowSampler`.
+    base : {"gaussian", "uniform"}, array-like or callable, default="gaussian"
+        Where samples start: the Gaussian with the target's moments, the uniform distribution on
+        its bounding box, rows of an array, or ``base(n, rng)``, an array of n rows.
+    match_marginals : bool, default=True
+        Whether ``sample`` gives every column, rank by rank, the target's quantiles, interpolated.
+    n_reference : int or "auto", default="auto"
+        Fewest rows that ``sample`` moves together, and most rows of ``X_source`` whose paths are
+        kept. "auto" is 2000 for a source, and twice the target's rows, between 500 and 2000, for
+        samples.
+    n_jobs : int, default=None
+        Upper bound on the threads; None is all available cores.
+    verbose : int, default=0
+        1 shows a progress bar on a terminal.
+    random_state : int, RandomState instance or None, default=None
+        Seed of noise, batches, training and samples.
+
+    Attributes
+    ----------
+    schedule_ : Schedule
+        The fitted schedule.
+    sigmas_ : ndarray of shape (n_steps,)
+        The bandwidths, in the units of the data.
+    field_ : Field
+        The fitted field; its rows are the target less ``center_``.
+    center_ : ndarray of shape (n_features,)
+        Mean of the target rows.
+    target_ : ndarray of shape (n_distinct_rows, n_features)
+        The distinct target rows of positive weight, in the units of the data, up to rounding.
+    target_weight_ : ndarray of shape (n_distinct_rows,)
+        Their weights, summing to one.
+    source_ : ndarray of shape (n_reference_rows, n_features) or None
+        The rows of ``X_source`` whose paths are kept, up to rounding; None if none was given.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X had string column names.
+
+    References
+    ----------
+    Karras et al. (2022), arXiv:2206.00364; Franceschi et al. (2023), arXiv:2305.16150.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow import DiffusionSampler
+    >>> target = np.random.default_rng(0).normal([5.0, -3.0], [2.0, 0.5], (300, 2))
+    >>> samples = DiffusionSampler(random_state=0).fit(target).sample(200)
+    >>> np.abs(samples.mean(axis=0) - target.mean(axis=0)).max() < 0.2
+    np.True_
+    """
+
+    step_size = "auto"  # the levels say how far to go
+
+    def __init__(
+        self,
+        denoiser: Any = "kernel",
+        *,
+        schedule: Any = "auto",
+        n_steps: int = 7,
+        solver: str = "auto",
+        alpha: float | None = None,
+        align: Any = "auto",
+        batch_size: Any = "auto",
+        base: Any = "gaussian",
+        match_marginals: bool = True,
+        n_reference: Any = "auto",
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        random_state: Any = None,
+    ) -> None:
+        self.denoiser = denoiser
+        self.schedule = schedule
+        self.n_steps = n_steps
+        self.solver = solver
+        self.alpha = alpha
+        self.align = align
+        self.batch_size = batch_size
+        self.base = base
+        self.match_marginals = match_marginals
+        self.n_reference = n_reference
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @property
+    def field(self) -> Field:  # chosen, not a parameter
+        """The score of the target, and that of the moving rows if alpha asks for it."""
+        score = TargetScore(self.denoiser)
+        if not self.alpha:
+            return score
+        whole = 2 - self.alpha
+        own = self.alpha / NARROW**2  # whose velocity is in units of its own bandwidth
+        return WeightedSum([(2 / whole, score), (own / whole, Entropy(NARROW))])
+
+    def _auto(self) -> Recipe:
+        is_kernel = isinstance(self.denoiser, str) and self.denoiser == "kernel"
+        schedule = KarrasSchedule(sigma_min="auto" if is_kernel else "0.5*nn_column")
+        return Recipe(schedule=schedule, align="affine", n_noise=0, step_size=constant_steps)
+
+    def _check_parameters(self) -> None:
+        lookup(SOLVERS, self.solver, name="solver")
+        if self.alpha is not None:
+            if not isinstance(self.alpha, Real) or not 0 <= self.alpha <= 1:
+                raise ValueError(f"alpha must be None or in [0, 1], got {self.alpha!r}.")
+            if self.solver == "heun":
+                raise ValueError(
+                    f"alpha={self.alpha!r} is solved by steps of its own: set solver='euler' or "
+                    "'auto', or alpha=None for the probability flow."
+                )
+        super()._check_parameters()
+
+    def _fit_field(self, X_source: ArrayLike | None) -> None:
+        super()._fit_field(X_source)
+        self._next_sigmas = np.append(self.sigmas_[1:], 0.0)
+
+    def _first_level(self) -> float:
+        return float(self.sigmas_[0])
+
+    def _step(self, flow: Flow, Y: NDArray, k: int) -> NDArray:
+        solve = euler if self.alpha is not None else SOLVERS[self.solver]
+        return solve(flow, Y, float(self.sigmas_[k]), float(self._next_sigmas[k]), self.alpha)
+
+
+def euler(
+    flow: Flow, Y: NDArray, sigma: float, following: float, alpha: float | None = None
+) -> NDArray:
+    """Move rows from one noise level to the next by one evaluation.
+
+    Parameters
+    ----------
+    flow : Flow
+        Gives velocities ``σ² ∇ log p``, or their mixture with the rows' own, and noise.
+    Y : ndarray of shape (n_rows, n_features)
+        The rows.
+    sigma, following : float
+        The noise levels, of which the second is lower and may be 0.
+    alpha : float, default=None
+        A member of the stochastic family; None is the probability flow.
+
+    Returns
+    -------
+    moved : ndarray of shape (n_rows, n_features)
+        The rows at the next level.
+    """
+    ratio, order = following / sigma, 1 if alpha is None else 2 - alpha
+    moved = Y + (1 - ratio**order) * flow.velocity(Y, Y, sigma)
+    if alpha is None or alpha == 1 or following == 0:
+        return moved
+    level = following * float(np.sqrt(1 - ratio ** (2 - 2 * alpha)))
+    return moved + level * flow.noise(Y)
+
+
+def heun(
+    flow: Flow, Y: NDArray, sigma: float, following: float, alpha: float | None = None
+) -> NDArray:
+    """Move rows from one noise level to the next by the mean slope of both ends; see `euler`."""
+    v = flow.velocity(Y, Y, sigma)
+    moved = Y + (1 - following / sigma) * v
+    if following == 0:  # there is no slope at the end
+        return moved
+    slope = v / sigma + flow.velocity(moved, moved, following) / following
+    return Y + (sigma - following) / 2 * slope
+
+
+SOLVERS: dict[str, Callable[..., NDArray]] = {"auto": heun, "heun": heun, "euler": euler}

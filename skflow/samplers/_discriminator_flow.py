@@ -1,0 +1,168 @@
+r"""Discriminator flow.
+
+.. math:: y ← y + \frac{η}{N} \, s² ∇_y h(y, k/N), \quad k = 0 … N-1
+
+References
+----------
+Franceschi, J.-Y. et al. (2023). Unifying GANs and Score-Based Diffusion as Generative Particle
+Models. arXiv:2305.16150, eq. 20 and algorithms 2-3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from numpy.typing import ArrayLike, NDArray
+
+from skflow._utils import check_rows, draw_rows
+from skflow.fields import Discriminator
+from skflow.fields._align import apply_affine
+from skflow.samplers._score_sampler import MovesTarget
+
+__all__ = ["DiscriminatorFlowSampler"]
+
+
+class DiscriminatorFlowSampler(MovesTarget):
+    r"""Move rows along the slope of a critic that was taught on the whole way.
+
+    .. math:: y ← y + \frac{η}{N} \, s² ∇_y h(y, k/N), \quad k = 0 … N-1
+
+    A generative adversarial network without its generator: the critic's logit h tells target rows
+    from rows on their way, at the time k/N where they are, and it is trained before any row is
+    moved. Every row then goes its way by itself. The critic knows the way of the rows that it was
+    taught on: those of ``base``, or of ``X_source`` if that is given to ``fit``, which are first
+    mapped onto the target's Gaussian. ``staged_transform`` shows rows on their way; they are close
+    to the target long before the end.
+
+    Parameters
+    ----------
+    critic : classifier, default=None
+        Tells target rows (1) from moving rows (0), see `Discriminator`. It needs ``partial_fit``
+        and an input gradient (`skflow.fields.input_gradient`). None is an ``MLPClassifier`` with
+        three hidden layers of 128, with averaged weights.
+    loss : {"log_ratio", "non_saturating", "least_squares"}, default="log_ratio"
+        Whether rows follow the logit itself or as they do in generative adversarial networks.
+    n_steps : int, default=28
+        Number N of steps.
+    step_size : float, default=0.5
+        η of the whole way, without unit.
+    n_rounds : int, default=1000
+        Rounds of training: in each the critic sees ``batch_size`` rows on their way, and as many
+        target rows. A small table wants fewer, lest the critic learn its rows by heart.
+    batch_size : int, default=512
+        Rows of a round.
+    base : {"gaussian", "uniform"}, array-like or callable, default="gaussian"
+        Where samples start: the Gaussian with the target's moments, the uniform distribution on
+        its bounding box, rows of an array, or ``base(n, rng)``, an array of n rows.
+    match_marginals : bool, default=True
+        Whether ``sample`` gives every column, rank by rank, the target's quantiles, interpolated.
+    n_reference : int or "auto", default="auto"
+        Fewest rows that ``sample`` moves together, and most rows of ``X_source`` whose paths are
+        kept. "auto" is 2000 for a source, and twice the target's rows, between 500 and 2000, for
+        samples.
+    n_jobs : int, default=None
+        Upper bound on the threads; None is all available cores.
+    verbose : int, default=0
+        1 shows a progress bar on a terminal.
+    random_state : int, RandomState instance or None, default=None
+        Seed of noise, batches, training and samples.
+
+    Attributes
+    ----------
+    schedule_ : Schedule
+        The fitted schedule.
+    sigmas_ : ndarray of shape (n_steps,)
+        The bandwidths, in the units of the data.
+    field_ : Field
+        The fitted field; its rows are the target less ``center_``.
+    center_ : ndarray of shape (n_features,)
+        Mean of the target rows.
+    target_ : ndarray of shape (n_distinct_rows, n_features)
+        The distinct target rows of positive weight, in the units of the data, up to rounding.
+    target_weight_ : ndarray of shape (n_distinct_rows,)
+        Their weights, summing to one.
+    source_ : ndarray of shape (n_reference_rows, n_features) or None
+        The rows of ``X_source`` whose paths are kept, up to rounding; None if none was given.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X had string column names.
+
+    References
+    ----------
+    Franceschi et al. (2023), arXiv:2305.16150, eq. 20 and algorithms 2-3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow import DiscriminatorFlowSampler
+    >>> target = np.random.default_rng(0).normal([5.0, -3.0], [2.0, 0.5], (300, 2))
+    >>> flow = DiscriminatorFlowSampler(n_rounds=50, random_state=0).fit(target)
+    >>> samples = flow.sample(200)
+    >>> np.abs(samples.mean(axis=0) - target.mean(axis=0)).max() < 0.2
+    np.True_
+    """
+
+    schedule = "constant"  # the critic sees rows as they are
+    n_noise = 0
+    first_step_norm = None
+    align: str | None = None
+
+    def __init__(
+        self,
+        critic: Any = None,
+        *,
+        loss: str = "log_ratio",
+        n_steps: int = 28,
+        step_size: float = 0.5,
+        n_rounds: int = 1000,
+        batch_size: int = 512,
+        base: Any = "gaussian",
+        match_marginals: bool = True,
+        n_reference: Any = "auto",
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        random_state: Any = None,
+    ) -> None:
+        self.critic = critic
+        self.loss = loss
+        self.n_steps = n_steps
+        self.step_size = step_size
+        self.n_rounds = n_rounds
+        self.batch_size = batch_size
+        self.base = base
+        self.match_marginals = match_marginals
+        self.n_reference = n_reference
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @property
+    def field(self) -> Discriminator:  # chosen, not a parameter
+        """The slope of the critic."""
+        return Discriminator(
+            self.critic,
+            loss=self.loss,
+            step_size=self.step_size,
+            n_rounds=self.n_rounds,
+            batch_size=self.batch_size,
+        )
+
+    def _step_sizes(self) -> NDArray:
+        return self._recipe().step_size(self.n_steps)
+
+    def _new_field(self, X_source: ArrayLike | None) -> Discriminator:
+        """The field, told what rows begin the way."""
+        if X_source is None:
+            return self.field.set_base(self._draw_base)
+        rows = check_rows(X_source, name="X_source", n_features=self.n_features_in_)
+        rows = (rows - self.center_).astype(self._target.dtype)
+        self._fitted_recipe = replace(self._fitted_recipe, align="affine")
+        rows = apply_affine(rows, self._align(rows))
+        return self.field.set_base(partial(draw_rows, rows))
+
+    def _fit_field(self, X_source: ArrayLike | None) -> None:
+        super()._fit_field(X_source)
+        self.field_.set_base(None)  # it is trained
