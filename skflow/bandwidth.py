@@ -4,6 +4,7 @@ r"""Bandwidths from data: a length σ for a table, by a number, a name, or "fact
 name           σ
 =============  ===================================================================================
 ``nn``         median distance of a row to its nearest other row
+``nn_column``  the same over ``sqrt(d)``: what the distance comes to in a column
 ``median``     median distance between two rows
 ``rms``        RMS radius, ``sqrt(E‖x - E x‖²)``
 ``scott``      ``s n_eff^(-1/(d+4))`` with ``s² = E‖x - E x‖² / d``  [Scott 1992]

@@ -21,6 +21,7 @@ def test_closed_forms(X):
     per_feature = np.sqrt((s**2).mean())
     expected = {
         "nn": np.median(nearest),
+        "nn_column": np.median(nearest) / np.sqrt(d),
         "median": np.median(pdist(X)),
         "rms": np.sqrt((s**2).sum()),
         "scott": per_feature * n ** (-1 / (d + 4)),
@@ -75,7 +76,7 @@ def test_distinct_rows_merge_weights():
 @pytest.mark.parametrize(
     ("bandwidth", "message"),
     [
-        ("wide", "bandwidth='wide' is not known. Known: 'nn', 'median'"),
+        ("wide", "bandwidth='wide' is not known. Known: 'nn', 'nn_column'"),
         ("2*wide", "'2\\*wide'|'wide' is not known"),
         ("x*nn", "factor before"),
         ("-1*nn", "factor before"),

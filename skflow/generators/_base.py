@@ -69,6 +69,7 @@ class BaseGenerator(Mover):
     n_iter_no_change: int
     warm_start: bool
     verbose: int
+    _n_source: int | None = None  # rows of the source, if there is one
     _precision = np.float32  # in which regressors learn
     _n_trainings: int
     _learner: Learner
@@ -112,8 +113,9 @@ class BaseGenerator(Mover):
             If X is empty or not finite, or a parameter is out of its range, or training diverges;
             the message names what to change. After a divergence the generator is as it was before.
         """
-        self._check_parameters()
         X_source, is_whole = unwrap_source(X_source)
+        self._n_source = np.shape(X_source)[0] if np.ndim(X_source) == 2 else None
+        self._check_parameters()
         before = self.__dict__.get("_learner") if self.warm_start else None
         center = self.__dict__.get("center_")
         task = FitTask(self, X, y, sample_weight, n_steps=self._n_epochs())
@@ -124,7 +126,6 @@ class BaseGenerator(Mover):
         if self.has_source_:
             prior = check_rows(X_source, name="X_source", n_features=self.latent_dim)
         self._prior, self.latent_dim_ = make_prior(prior, self.latent_dim, self.n_features_in_)
-        self._n_source = len(prior) if self.has_source_ else None
         # a training that goes on draws other batches than the one before
         self._n_trainings = 1 if before is None else self._n_trainings + 1
         rng = np.random.default_rng([*self._seed, self._n_trainings])

@@ -187,7 +187,7 @@ class GANGenerator(BaseGenerator):
         critic = self.critic
         if critic is None:
             kind = MLPRegressor if self.loss == "least_squares" else MLPClassifier
-            critic = self._perceptron(kind, 2 * self.batch_size)
+            critic = self._perceptron(kind, 2 * self._n_drawn())
         return CriticGradient(critic, loss=self.loss, blur=False, n_updates=self.n_critic)
 
     def _default_generator(self) -> Any:

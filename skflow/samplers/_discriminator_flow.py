@@ -10,18 +10,23 @@ Models. arXiv:2305.16150, eq. 20 and algorithms 2-3.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skflow._utils import check_rows, draw_rows
-from skflow.fields import Discriminator
-from skflow.fields._align import apply_affine
+from skflow.fields import Discriminator, Recipe
+from skflow.fields._align import affine_map, apply_affine
 from skflow.samplers._score_sampler import MovesTarget
 
 __all__ = ["DiscriminatorFlowSampler"]
+
+N_ALIGNED = 2000  # rows of the base, for the affine map and for how far they reach
+FAR = 1.5  # times as far as any row of the base: the critic knows nothing there
 
 
 class DiscriminatorFlowSampler(MovesTarget):
@@ -33,8 +38,8 @@ class DiscriminatorFlowSampler(MovesTarget):
     from rows on their way, at the time k/N where they are, and it is trained before any row is
     moved. Every row then goes its way by itself. The critic knows the way of the rows that it was
     taught on: those of ``base``, or of ``X_source`` if that is given to ``fit``, which are first
-    mapped onto the target's Gaussian. ``staged_transform`` shows rows on their way; they are close
-    to the target long before the end.
+    mapped onto the target's Gaussian; ``transform`` maps its rows in the same way.
+    ``staged_transform`` shows rows on their way.
 
     Parameters
     ----------
@@ -108,7 +113,7 @@ class DiscriminatorFlowSampler(MovesTarget):
     schedule = "constant"  # the critic sees rows as they are
     n_noise = 0
     first_step_norm = None
-    align: str | None = None
+    align = "affine"
 
     def __init__(
         self,
@@ -153,16 +158,42 @@ class DiscriminatorFlowSampler(MovesTarget):
     def _step_sizes(self) -> NDArray:
         return self._recipe().step_size(self.n_steps)
 
+    def _recipe(self) -> Recipe:
+        return replace(self.field.recipe(), align="affine")
+
     def _new_field(self, X_source: ArrayLike | None) -> Discriminator:
-        """The field, told what rows begin the way."""
-        if X_source is None:
-            return self.field.set_base(self._draw_base)
-        rows = check_rows(X_source, name="X_source", n_features=self.n_features_in_)
-        rows = (rows - self.center_).astype(self._target.dtype)
-        self._fitted_recipe = replace(self._fitted_recipe, align="affine")
-        rows = apply_affine(rows, self._align(rows))
-        return self.field.set_base(partial(draw_rows, rows))
+        """The field, told what rows begin the way: those of the base, on the target's Gaussian."""
+        draw = self._draw_base
+        if X_source is not None:
+            rows = check_rows(X_source, name="X_source", n_features=self.n_features_in_)
+            draw = partial(draw_rows, (rows - self.center_).astype(self._target.dtype))
+        d = self.n_features_in_
+        self._affine = np.zeros(d), np.eye(d), np.zeros(d)
+        is_gaussian = isinstance(self.base, str) and self.base == "gaussian"
+        if X_source is not None or not is_gaussian:  # which has the target's moments already
+            some = draw(N_ALIGNED, self._rng())
+            self._affine = affine_map(some, self._target, self._weight)
+        rows = apply_affine(draw(N_ALIGNED, self._rng()), self._affine)
+        self._reach = FAR * float(np.linalg.norm(rows, axis=1).max())
+        return self.field.set_base(lambda n, rng: apply_affine(draw(n, rng), self._affine))
 
     def _fit_field(self, X_source: ArrayLike | None) -> None:
         super()._fit_field(X_source)
         self.field_.set_base(None)  # it is trained
+
+    def _align(self, Y: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+        return self._affine
+
+    def _is_population(self) -> bool:
+        return False
+
+    def _source(self, X: ArrayLike) -> tuple[NDArray, np.dtype]:
+        Y, dtype = super()._source(X)
+        n_far = int(np.sum(np.linalg.norm(apply_affine(Y, self._affine), axis=1) > self._reach))
+        if n_far:
+            warnings.warn(
+                f"{n_far} of {len(Y)} rows of X begin far from all rows that the critic was taught "
+                "on, and may end anywhere: give rows like them as X_source to fit.",
+                stacklevel=3,
+            )
+        return Y, dtype

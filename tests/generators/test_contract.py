@@ -21,6 +21,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skflow
 from skflow.datasets import make_clusters
+from skflow.fields import LearnedDenoiser
 from skflow.generators import BaseGenerator, LinearGenerator
 from skflow.metrics import energy_distance, energy_floor
 
@@ -41,8 +42,28 @@ ROWS = {
     "sd-wrapped": skflow.SDFlowGenerator(
         HistGradientBoostingRegressor(max_iter=5), n_steps=3, batch_size=200, random_state=0
     ),
+    "gan": skflow.GANGenerator(n_steps=20, n_epochs=2, batch_size=200, random_state=0),
+    "gan-squares": skflow.GANGenerator(
+        Ridge(),
+        critic=Ridge(),
+        loss="least_squares",
+        n_steps=15,
+        n_epochs=1,
+        batch_size=300,
+        random_state=0,
+    ),
+    "score-gan": skflow.ScoreGANGenerator(
+        SMALL,
+        denoiser=LearnedDenoiser(SMALL, n_updates=100),
+        n_updates=1,
+        n_steps=15,
+        n_epochs=2,
+        batch_size=200,
+        random_state=0,
+    ),
 }
-FAST = [clone(ROWS[name]).set_params(n_steps=4) for name in ("sd", "sd-linear", "sd-ridge")]
+NAMES = "sd", "sd-linear", "sd-ridge", "gan", "gan-squares", "score-gan"
+FAST = [clone(ROWS[name]).set_params(n_steps=4) for name in NAMES]
 
 
 def test_every_generator_has_its_row():
