@@ -463,3 +463,34 @@ def test_leaves_hold_every_row_once_and_their_boxes_hold_them():
 def test_bad_tolerance(tol):
     with pytest.raises(ValueError, match=r"tol must be a number in \[0, 1\)"):
         kernel_mean([[0.0]], [[1.0]], 1.0, tol=tol)
+
+
+# ------------------------------------------------------------------------------------ Laplace
+@pytest.mark.parametrize("tau", [1e-3, 0.3, 5.0, 1e4])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_laplace_sums_against_their_formula(tau, dtype):
+    rng = np.random.default_rng(0)
+    X, Z = rng.normal(7, 2, (300, 4)).astype(dtype), rng.normal(5, 3, (150, 4)).astype(dtype)
+    weight = rng.uniform(0.5, 2, 300)
+    mean, log_sum = KernelSum(X, weight).laplace(Z, tau)
+    distance = np.sqrt(((Z[:, None].astype(float) - X) ** 2).sum(axis=2))
+    exponent = np.log(weight / weight.sum()) - distance / tau
+    top = exponent.max(axis=1, keepdims=True)
+    W = np.exp(exponent - top)
+    assert mean.dtype == dtype
+    atol = 1e-5 if dtype == np.float32 else 1e-9 * max(1, 1 / tau)  # distances round by 1e-15 R²
+    np.testing.assert_allclose(mean, (W / W.sum(axis=1, keepdims=True)) @ X, rtol=0, atol=atol)
+    expected = top[:, 0] + np.log(W.sum(axis=1))
+    np.testing.assert_allclose(log_sum, expected, rtol=1e-12, atol=1e-9)
+
+
+def test_averages_of_values():
+    rng = np.random.default_rng(0)
+    X, Z, a = rng.normal(size=(300, 4)), rng.normal(size=(150, 4)), rng.normal(size=(300, 2))
+    rows = KernelSum(X)
+    mean, log_sum = rows.average(Z, 0.8, a)
+    W = np.exp(-((Z[:, None] - X) ** 2).sum(axis=2) / (2 * 0.8**2))
+    np.testing.assert_allclose(mean, W @ a / W.sum(axis=1, keepdims=True), atol=1e-12)
+    np.testing.assert_array_equal(log_sum, rows.sums(Z, 0.8)[1])
+    D, _ = rows.average(Z, 0.8, X)
+    np.testing.assert_allclose(D, rows.sums(Z, 0.8)[0], atol=1e-13)

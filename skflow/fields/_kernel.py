@@ -8,6 +8,7 @@ over target rows x and moving rows y. Of long tables a step may use a batch of e
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from skflow._utils import draw_evenly, normalize_weights
 from skflow.fields._base import Field, Frozen, Run
 from skflow.kernels import KernelSum
 
-__all__ = ["KernelField", "KernelRun", "Places", "Queries"]
+__all__ = ["KernelField", "KernelRun", "Places", "Queries", "log_gaussian"]
 
 
 class KernelField(Field):
@@ -123,7 +124,7 @@ class Places:
         Z: NDArray,
         like: NDArray,
         Y: NDArray,
-        sigma: float,
+        log_kernel: Callable[[NDArray, NDArray], NDArray],
     ) -> tuple[NDArray, NDArray, NDArray]:
         """What a new row adds to a sum over q, and what the row whose place it takes had added.
 
@@ -137,8 +138,8 @@ class Places:
             Queries, and the new rows they belong to.
         like : ndarray of shape (n_queries,)
             Numbers of the rows whose places the new rows take.
-        sigma : float
-            Bandwidth.
+        log_kernel : callable
+            ``log_kernel(Z, rows)``, row by row.
 
         Returns
         -------
@@ -153,10 +154,12 @@ class Places:
         place = position[like]
         y = q.rows[place].astype(np.float64)
         weight = np.where(place >= 0, bias[place], -np.inf)
-        return y, *(
-            weight - np.sum(((Z - rows) / sigma) ** 2, axis=1) / 2
-            for rows in (Y.astype(np.float64), y)
-        )
+        return y, *(weight + log_kernel(Z, rows) for rows in (Y.astype(np.float64), y))
+
+
+def log_gaussian(sigma: float, Z: NDArray, rows: NDArray) -> NDArray:
+    """``-‖z - x‖²/2σ²``, row by row."""
+    return -np.sum(((Z - rows) / sigma) ** 2, axis=1) / 2
 
 
 class KernelRun(Run):

@@ -17,13 +17,14 @@ Arbel, M. et al. (2019). Maximum Mean Discrepancy Gradient Flow. arXiv:1906.0437
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skflow._utils import check_tolerance
 from skflow.fields._base import Frozen, Recipe, Run, constant_steps
-from skflow.fields._kernel import KernelField, KernelRun, Places, Queries
+from skflow.fields._kernel import KernelField, KernelRun, Places, Queries, log_gaussian
 from skflow.kernels import KernelSum
 
 __all__ = ["MMDGradient"]
@@ -83,7 +84,8 @@ class _FrozenGradient:
     sigma: float
 
     def __call__(self, Z: NDArray, like: NDArray, Y: NDArray) -> NDArray:
-        y, *logs = self.places.terms(self.q, self.q.log_weight, Z, like, Y, self.sigma)
+        kernel = partial(log_gaussian, self.sigma)
+        y, *logs = self.places.terms(self.q, self.q.log_weight, Z, like, Y, kernel)
         own, other = (np.exp(log)[:, None] for log in logs)
         push = (own * (Y - Z) - other * (y - Z)) / self.sigma**2
         return (self.velocity(Z) - push).astype(Z.dtype)

@@ -17,6 +17,7 @@ Models. arXiv:2305.16150, eq. 17.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from skflow._utils import check_tolerance
 from skflow.bandwidth import resolve_bandwidth
 from skflow.fields._base import Frozen, Recipe, Run, constant_steps
 from skflow.fields._denoisers import make_denoiser
-from skflow.fields._kernel import KernelField, KernelRun, Places, Queries
+from skflow.fields._kernel import KernelField, KernelRun, Places, Queries, log_gaussian
 from skflow.fields._terms import FrozenTerm, Term
 from skflow.kernels import KernelSum
 
@@ -97,7 +98,8 @@ class _FrozenDirection:
     places: Places
 
     def __call__(self, Z: NDArray, like: NDArray, Y: NDArray) -> NDArray:
-        y, *logs = self.places.terms(self.q, self.q.log_weight, Z, like, Y, self.b)
+        kernel = partial(log_gaussian, self.b)
+        y, *logs = self.places.terms(self.q, self.q.log_weight, Z, like, Y, kernel)
         own, other = (np.exp(log)[:, None] for log in logs)
         position = np.full(self.places.n_rows, 0)
         position[self.places.numbers] = np.arange(self.q.n_rows)

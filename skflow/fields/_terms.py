@@ -30,10 +30,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skflow.fields._base import Frozen
-from skflow.fields._kernel import KernelRun, Places, Queries
+from skflow.fields._kernel import KernelRun, Places, Queries, log_gaussian
 from skflow.kernels import KernelSum
 
-__all__ = ["Answer", "DifferenceRun", "Itself", "Mean", "Observed", "Term", "TwoSidedMean"]
+__all__ = [
+    "Answer",
+    "DifferenceRun",
+    "Itself",
+    "Mean",
+    "Observed",
+    "Term",
+    "TwoSidedMean",
+    "WeightedMean",
+]
 
 EMPTY = 1e-6  # share of a kernel sum below which nothing is left of it
 
@@ -107,7 +116,7 @@ class Observed(Term):
 
 
 @dataclass(frozen=True)
-class _WeightedMean:
+class WeightedMean:
     """Kernel mean under log-weights g; f is what the log of its sum was at each recorded row."""
 
     rows: KernelSum
@@ -117,6 +126,9 @@ class _WeightedMean:
 
     def __call__(self, Z: NDArray, like: NDArray, Y: NDArray) -> Answer:
         return self.answer(Z, like)
+
+    def log_kernel(self, Z: NDArray, rows: NDArray) -> NDArray:
+        return log_gaussian(self.sigma, Z, rows)
 
     def answer(
         self, Z: NDArray | KernelSum, like: Any, tol: float = 0.0
@@ -133,14 +145,14 @@ class _InPlace:
     and add up the same displacement step by step.
     """
 
-    mean: _WeightedMean
+    mean: WeightedMean
     places: Places
 
     def __call__(self, Z: NDArray, like: NDArray, Y: NDArray) -> Answer:
         D, log_sum = self.mean.answer(Z, like)
         q, g = self.mean.rows, self.mean.g
         bias = q.log_weight if g is None else q.log_weight + g
-        y, log_own, log_other = self.places.terms(q, bias, Z, like, Y, self.mean.sigma)
+        y, log_own, log_other = self.places.terms(q, bias, Z, like, Y, self.mean.log_kernel)
         log_own, log_other = log_own - log_sum, log_other - log_sum
         top = np.where(log_own > 1, log_own, 0)  # a row far from all others is alone with itself
         rest, own, other = (np.exp(log - top)[:, None] for log in (0 * top, log_own, log_other))
@@ -167,10 +179,13 @@ class Mean(Term):
         self, queries: Queries, rows: KernelSum, sigma: float, tol: float
     ) -> tuple[Answer, FrozenTerm]:
         """Return the kernel mean; see `Term`."""
-        mean = _WeightedMean(rows, sigma)
+        mean = self._mean(rows, sigma)
         return mean.answer(queries.every, slice(None), tol), self._frozen(mean, queries)
 
-    def _frozen(self, mean: _WeightedMean, queries: Queries) -> FrozenTerm:
+    def _mean(self, rows: KernelSum, sigma: float) -> WeightedMean:
+        return WeightedMean(rows, sigma)
+
+    def _frozen(self, mean: WeightedMean, queries: Queries) -> FrozenTerm:
         return _InPlace(mean, queries.places) if self.of_source else mean
 
 
@@ -191,7 +206,7 @@ class TwoSidedMean(Mean):
         log_sum = queries.drawn.sums(
             rows, sigma, log_weight=f[queries.numbers], moment=False, tol=tol
         )[1]
-        mean = _WeightedMean(rows, sigma, -log_sum, f)
+        mean = WeightedMean(rows, sigma, -log_sum, f)
         D, log_sum = mean.answer(queries.every, slice(None), tol)
         self.f, self.sigma = -log_sum, sigma
         return (D, log_sum), self._frozen(mean, queries)

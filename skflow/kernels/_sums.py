@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from skflow._utils import cached_value, normalize_weights
 from skflow.kernels._near import MIN_ROWS, Leaves, is_near, near_sums
 from skflow.kernels._threads import compute_threads, deal_out
-from skflow.kernels._tiles import EXP, LOG_BASE, blocks, cut, join, stream
+from skflow.kernels._tiles import EXP, LOG_BASE, cut, join, stream, stream_safely
 
 __all__ = ["SLAB_ROWS", "KernelSum"]
 
@@ -166,6 +166,47 @@ class KernelSum:
             bias = self.log_weight
             return self._all_sums(Z, sigma, bias, None, values, (1.0, 0.0), False, n_threads)
 
+    def laplace(self, Z: NDArray, tau: float) -> tuple[NDArray, NDArray]:
+        r"""Mean and log of the sum of a Laplace kernel, which falls with the distance itself.
+
+        .. math:: D(z_i) = Σ_j W_{ij} x_j / Σ_j W_{ij}, \quad  s_i = \log Σ_j W_{ij}, \quad
+                  W_{ij} = w_j \exp(-‖z_i - x_j‖ / τ)
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_queries, n_features)
+            Queries.
+        tau : float
+            τ, in the units of the data.
+
+        Returns
+        -------
+        mean : ndarray of shape (n_queries, n_features), dtype of X
+            D.
+        log_sum : ndarray of shape (n_queries,), float64
+            s.
+        """
+        x, factor = self.inside(self.rows), -self.unit / (tau * LOG_BASE)
+        square = np.einsum("ij,ij->i", x, x)
+        B = np.vstack([-2 * x.T, np.ones(self.n_rows), square])
+        V = np.vstack([x.T, np.ones(self.n_rows)]) * self.weight
+        mean, log_sum = np.empty(Z.shape, self.dtype), np.empty(len(Z))
+
+        def exponent(E: NDArray) -> NDArray:
+            distance = np.sqrt(np.maximum(E, 0, out=E), out=E)
+            return np.multiply(distance, factor, out=E)
+
+        with compute_threads() as n_threads:
+            for start in range(0, len(Z), SLAB_ROWS):
+                part = slice(start, start + SLAB_ROWS)
+                z = self.inside(Z[part])
+                A = np.column_stack([z, np.einsum("ij,ij->i", z, z), np.ones(len(z))])
+                totals, tops = stream_safely(cut(A, wide=False), B, V, exponent, n_threads)
+                sums, top = join(totals, len(z)), join(tops, len(z))[:, 0]
+                mean[part] = sums[:, :-1] / sums[:, -1:] * self.unit + self.center
+                log_sum[part] = np.log(sums[:, -1]) + LOG_BASE * top
+        return mean, log_sum
+
     def _all_sums(
         self,
         Z: NDArray,
@@ -278,19 +319,7 @@ class KernelSum:
         with np.errstate(divide="ignore", over="ignore"):  # σ may be too small to be squared
             gamma = np.minimum(1 / np.square(sigma), np.minimum(1e290 / reach**2, 1e290))
         A = cut(self._queries(z, gamma, np.zeros(len(z))), wide=False)
-        totals = np.empty((*A.shape[:2], len(V), A.shape[3]))
-        tops = np.empty((*A.shape[:2], 1, A.shape[3]))
-
-        def tile(i: int) -> None:
-            top, total = np.full(1, -np.inf), np.zeros(1)
-            for columns, E in blocks(A[i], B):
-                higher = np.maximum(top, E.max(axis=1, keepdims=True))
-                EXP(np.subtract(E, higher, out=E), out=E)
-                total = total * EXP(top - higher) + V[:, columns] @ E
-                top = higher
-            totals[i], tops[i] = total, top
-
-        deal_out(len(A), tile, n_threads)
+        totals, tops = stream_safely(A, B, V, lambda E: E, n_threads)
         sums, top = join(totals, len(z)), join(tops, len(z))[:, 0]
         mass = sums[:, -1]
         return sums[:, :-1] / mass[:, None], np.log(mass) + LOG_BASE * top - square * gamma / 2

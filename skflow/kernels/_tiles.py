@@ -11,7 +11,7 @@ from sklearn import get_config
 
 from skflow.kernels._threads import deal_out, n_cores
 
-__all__ = ["EXP", "LOG_BASE", "blocks", "cut", "join", "stream"]
+__all__ = ["EXP", "LOG_BASE", "cut", "join", "stream", "stream_safely"]
 
 TILE_ROWS = 128  # queries of one tile, always padded to this many
 # Queries that one matrix product takes side by side. Some BLAS kernels round the columns of a wider
@@ -70,6 +70,30 @@ def stream(
 
     deal_out(len(A), tile, n_threads)
     return totals
+
+
+def stream_safely(
+    A: NDArray, B: NDArray, V: NDArray, exponent: Callable[[NDArray], NDArray], n_threads: int
+) -> tuple[NDArray, NDArray]:
+    """Sum ``V @ exp(exponent(Bᵀ @ A))`` under a running maximum: nothing over- or underflows.
+
+    Returns the sums over ``exp(top)``, and top; exponents are in the base of `EXP`.
+    """
+    totals = np.empty((*A.shape[:2], len(V), A.shape[3]))
+    tops = np.empty((*A.shape[:2], 1, A.shape[3]))
+
+    def tile(i: int) -> None:
+        top, total = np.full(1, -np.inf), np.zeros(1)
+        for columns, E in blocks(A[i], B):
+            E = exponent(E)
+            higher = np.maximum(top, E.max(axis=1, keepdims=True))
+            EXP(np.subtract(E, higher, out=E), out=E)
+            total = total * EXP(top - higher) + V[:, columns] @ E
+            top = higher
+        totals[i], tops[i] = total, top
+
+    deal_out(len(A), tile, n_threads)
+    return totals, tops
 
 
 def _vectorized_exp2() -> bool:

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
 from sklearn.neural_network import MLPRegressor
 
 from skflow.fields import (
     FIELDS,
     CriticGradient,
     DenoiserDifference,
+    Discriminator,
     FDivergence,
     KernelScoreDifference,
     LearnedDenoiser,
@@ -35,6 +36,7 @@ ROWS = {
         n_updates=2,
     ),
     "critic": CriticGradient(LogisticRegression()),
+    "discriminator": Discriminator(SGDClassifier(loss="log_loss"), n_rounds=5, batch_size=50),
     "score": make_field("score"),
     "entropy": make_field("entropy"),
     "sum": make_field("sum"),
@@ -48,7 +50,7 @@ ROWS = {
 DIFFERENCES = {"kernel", "kernel-row", "sum", "divergence", "mmd"}  # of p and q: at rest if equal
 AT_REST = {*DIFFERENCES, "chi2"}
 # Trained fields see a random sample of the target; their answers are as exact as training is.
-TRAINED = {"denoiser", "refreshed", "critic"}
+TRAINED = {"denoiser", "refreshed", "critic", "discriminator"}
 ALL = set(ROWS)
 
 
