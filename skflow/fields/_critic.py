@@ -94,6 +94,9 @@ class Critic:
         rows = self.inputs(np.concatenate([X, Y]), time)[order]
         is_target = np.repeat([1, 0], [len(X), len(Y)])[order]
         if self.is_updated:
+            batch_size = self.estimator.get_params().get("batch_size")
+            if isinstance(batch_size, int) and batch_size > len(rows):  # scikit-learn warns of it
+                self.estimator.set_params(batch_size=len(rows))
             self.estimator.partial_fit(rows, is_target, **self.known)
         else:
             self.estimator = clone(self.estimator).fit(rows, is_target)
@@ -137,7 +140,13 @@ def make_critic(critic: Any) -> Any:
         If it cannot learn.
     """
     if critic is None:
-        return MLPClassifier(hidden_layer_sizes=(64, 64), learning_rate_init=2e-3, alpha=1e-3)
+        return MLPClassifier(
+            hidden_layer_sizes=(128, 128, 128),
+            alpha=0.0,
+            learning_rate_init=1e-3,
+            beta_1=0.5,
+            batch_size=1024,
+        )
     if not hasattr(critic, "fit") and not hasattr(critic, "partial_fit"):
         raise TypeError(
             f"critic={critic!r} is no estimator: give a classifier (or a regressor, for the loss "
@@ -149,8 +158,8 @@ def make_critic(critic: Any) -> Any:
 class CriticGradient(KernelField):
     r"""Slope of a critic that is taught, step by step, to tell target rows from moving rows.
 
-    .. math:: v(z) = -σ² ∇c(h(z)), \qquad \text{for } c(h) = -h \text{ at the optimum }
-              σ² (∇ \log p - ∇ \log q)
+    .. math:: v(z) = -s² ∇c(h(z)), \qquad \text{for } c(h) = -h \text{ at the optimum }
+              s² (∇ \log p - ∇ \log q)
 
     Parameters
     ----------
@@ -159,15 +168,15 @@ class CriticGradient(KernelField):
         step, others are fitted anew. It needs an input gradient (`input_gradient`): linear models,
         multilayer perceptrons, support vector machines and pipelines have one. It sees rows about
         the target's mean, in units of the target's standard deviation. None is an
-        ``MLPClassifier`` with two hidden layers of 64.
+        ``MLPClassifier`` with three hidden layers of 128.
     loss : {"log_ratio", "non_saturating", "least_squares"}, default="log_ratio"
         c: rows follow the logit itself, or as they do in generative adversarial networks. A
         regressor as critic wants "least_squares".
-    blur : bool, default=True
+    blur : bool, default=False
         Whether the critic is shown both sets of rows blurred by the step's noise, so that it
         learns the score difference at this bandwidth. If not, there is no bandwidth, and the
         target's standard deviation stands for σ.
-    n_updates : int, default=1
+    n_updates : int, default=2
         How often a critic with ``partial_fit`` sees all rows in a step.
 
     References
@@ -181,7 +190,7 @@ class CriticGradient(KernelField):
     >>> from skflow.fields import CriticGradient
     >>> rng = np.random.default_rng(0)
     >>> X, Y = rng.normal(0, 1, (2000, 1)), rng.normal(1, 1, (2000, 1))
-    >>> field = CriticGradient(LogisticRegression(), blur=False).fit(X, sigmas=np.array([1.0]))
+    >>> field = CriticGradient(LogisticRegression()).fit(X, sigmas=np.array([1.0]))
     >>> v = field.start(rng).velocity(Y, Y, 1.0)
     >>> bool(np.abs(v + 1).max() < 0.1)  # the log-ratio of the densities is 1/2 - y
     True
@@ -192,8 +201,8 @@ class CriticGradient(KernelField):
         critic: Any = None,
         *,
         loss: str = "log_ratio",
-        blur: bool = True,
-        n_updates: int = 1,
+        blur: bool = False,
+        n_updates: int = 2,
     ) -> None:
         self.critic = critic
         self.loss = loss
@@ -211,7 +220,13 @@ class CriticGradient(KernelField):
         make_critic(self.critic)
         lookup(LOSSES, self.loss, name="loss")
         check_count(self.n_updates, name="n_updates")
-        return RECIPES["row"]
+        if self.blur:
+            return RECIPES["row"]
+        return Recipe(schedule="constant", align="affine", n_noise=0, step_size=_small_steps)
+
+
+def _small_steps(n_steps: int) -> NDArray:
+    return np.full(n_steps, min(0.1, 5 / n_steps))
 
 
 @dataclass(frozen=True)

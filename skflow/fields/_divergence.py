@@ -25,7 +25,8 @@ Models. arXiv:2305.16150, table 2.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,10 @@ class _SecondDerivative:
         return factor
 
 
+def _scaled_steps(scale: float, n_steps: int) -> NDArray:
+    return scale * RECIPES["row"].step_size(n_steps)
+
+
 class FDivergence(KernelField):
     r"""Gradient of an f-divergence between moving rows and target, ``r f''(r) (D_p - D_q)``.
 
@@ -108,7 +113,7 @@ class FDivergence(KernelField):
         divergence of the moving rows from the target, "kl", has the score difference itself.
     clip : float, default=10.0
         The ratio ``q(z;σ) / p(z;σ)`` of the two kernel densities is clipped to between 1/clip and
-        clip. Step sizes may have to be as much smaller as the factor is larger than one.
+        clip. "auto" step sizes are those of the score difference at r = 1.
     tol : float, default=1e-6
         Rows so far away that they add less than this share to a kernel sum may be left out of it,
         which is done where it saves time; 0 sums all.
@@ -141,8 +146,9 @@ class FDivergence(KernelField):
     def recipe(self) -> Recipe:
         """Return what "auto" means for movers driven by this field."""
         check_tolerance(self.tol)
-        self._factor()
-        return RECIPES["row"]
+        at_rest = float(self._factor()(np.zeros(1))[0])  # r = 1: slow divergences take long steps
+        steps = partial(_scaled_steps, 1 / at_rest if at_rest > 0 else 1.0)
+        return replace(RECIPES["row"], step_size=steps)
 
     def _factor(self) -> _Factor:
         if check_scale(self.clip, name="clip") < 1:

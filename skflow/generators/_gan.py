@@ -188,7 +188,7 @@ class GANGenerator(BaseGenerator):
         if critic is None:
             kind = MLPRegressor if self.loss == "least_squares" else MLPClassifier
             critic = self._perceptron(kind, 2 * self._n_drawn())
-        return CriticGradient(critic, loss=self.loss, blur=False, n_updates=self.n_critic)
+        return CriticGradient(critic, loss=self.loss, n_updates=self.n_critic)
 
     def _default_generator(self) -> Any:
         return self._perceptron(MLPRegressor, self._n_drawn())

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
-from sklearn.neural_network import MLPRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from skflow.fields import (
     FIELDS,
@@ -36,7 +36,9 @@ ROWS = {
         n_updates=2,
     ),
     "critic": CriticGradient(LogisticRegression()),
-    "discriminator": Discriminator(SGDClassifier(loss="log_loss"), n_rounds=5, batch_size=50),
+    "discriminator": Discriminator(
+        MLPClassifier(hidden_layer_sizes=(16,), batch_size=100), n_rounds=5, batch_size=50
+    ),
     "score": make_field("score"),
     "entropy": make_field("entropy"),
     "sum": make_field("sum"),
@@ -91,6 +93,7 @@ def test_at_rest_where_source_is_target(field, tables):
 
 # What scaling the data by c does to the velocity: a displacement scales by c.
 SCALING = {"mmd": lambda c: 1 / c}
+ROUNDING = {}
 
 
 @fields(ALL - {"stein-wide"})  # whose kernel stays as wide
@@ -99,17 +102,19 @@ def test_shift_and_scale_equivariance(field, tables, request):
     v = velocity(field, X, Y)
     name = request.node.callspec.params["field"]
     factor = SCALING.get(name, lambda c: c)(7)
-    atol = 1e-4 if name in TRAINED else 1e-11  # regressors learn in single precision
+    # regressors learn in single precision
+    atol = 1e-4 * max(1, np.abs(v).max()) if name in TRAINED else ROUNDING.get(name, 1e-11)
     np.testing.assert_allclose(velocity(field, X + 50, Y + 50), v, atol=atol)
     np.testing.assert_allclose(velocity(field, 7 * X, 7 * Y, 7 * 0.8), factor * v, atol=7 * atol)
 
 
 @fields(ALL - TRAINED)
-def test_rotation_equivariance(field, tables):
+def test_rotation_equivariance(field, tables, request):
     X, Y = tables
     v = velocity(field, X, Y)
     Q = np.linalg.qr(np.random.default_rng(2).normal(size=(3, 3)))[0]
-    np.testing.assert_allclose(velocity(field, X @ Q, Y @ Q), v @ Q, atol=1e-11)
+    atol = ROUNDING.get(request.node.callspec.params["field"], 1e-11)
+    np.testing.assert_allclose(velocity(field, X @ Q, Y @ Q), v @ Q, atol=atol)
 
 
 @fields(ALL - TRAINED)

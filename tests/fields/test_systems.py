@@ -214,7 +214,7 @@ def test_the_critic_with_the_exact_log_ratio_gives_the_score_difference():
     X, Y = rng.normal(1, 1, (80, 3)), rng.normal(0, 1.5, (80, 3))
     X -= X.mean(axis=0)
     X /= X.std()  # the unit
-    field = CriticGradient(ExactLogRatio(), blur=False)
+    field = CriticGradient(ExactLogRatio())
     # as many target rows as moving ones: each is drawn exactly once
     np.testing.assert_allclose(
         SIGMA**2 * velocity(field, X, Y), velocity(KernelScoreDifference("row"), X, Y), atol=1e-12
@@ -228,9 +228,9 @@ def test_the_critic_with_the_exact_log_ratio_gives_the_score_difference():
 def test_losses_of_adversarial_networks_are_factors(tables, loss, factor):
     X, Y = tables
     critic = LogisticRegression()
-    plain = velocity(CriticGradient(critic, blur=False), X, Y)
-    v = velocity(CriticGradient(critic, loss=loss, blur=False), X, Y)
-    field = CriticGradient(critic, blur=False).fit(X, np.array([SIGMA]))
+    plain = velocity(CriticGradient(critic), X, Y)
+    v = velocity(CriticGradient(critic, loss=loss), X, Y)
+    field = CriticGradient(critic).fit(X, np.array([SIGMA]))
     run = field.start(np.random.default_rng(0))
     run.velocity(Y, Y, SIGMA)
     h = run.critic.estimator.decision_function(run.critic.inputs(Y))
@@ -243,8 +243,8 @@ def test_a_trained_critic_finds_the_score_difference_of_two_gaussians():
     # of the Gaussians blurred by σ = 1
     exact = -Y / [2, 5] - -(Y - [2, 0]) / [2, 2]
     quadratic = make_pipeline(PolynomialFeatures(2), LogisticRegression(C=100))
-    assert np.abs(velocity(CriticGradient(quadratic), X, Y, 1.0) - exact).mean() < 0.15
-    perceptron = CriticGradient(n_updates=10)
+    assert np.abs(velocity(CriticGradient(quadratic, blur=True), X, Y, 1.0) - exact).mean() < 0.15
+    perceptron = CriticGradient(n_updates=20, blur=True)
     assert np.abs(velocity(perceptron, X, Y, 1.0) - exact).mean() < 0.3
 
 
