@@ -14,6 +14,7 @@ sum         `WeightedSum`            ``Σ_m a_m v_m``                           
 divergence  `FDivergence`            ``r f''(r) (D_p - D_q)``, r = q/p           Franceschi
 stein       `Stein`                  scores smoothed over q, and repulsion       Liu & Wang 2016
 mmd         `MMDGradient`            gradient of the squared MMD                 Weber, 44-46
+laplace     `LaplaceMeanShift`       ``D_p - D_q`` by Laplace kernels            2602.04770
 ==========  =======================  ==========================================  ===============
 
 Weber (2023), arXiv:2304.12906; Franceschi et al. (2023), arXiv:2305.16150.
@@ -40,6 +41,7 @@ from skflow.fields._denoisers import LearnedDenoiser
 from skflow.fields._discriminator import Discriminator
 from skflow.fields._divergence import FDivergence
 from skflow.fields._input_gradient import critic_output, input_gradient, pull_back
+from skflow.fields._laplace import LaplaceMeanShift
 from skflow.fields._mmd import MMDGradient
 from skflow.fields._score_difference import KernelScoreDifference
 from skflow.fields._scores import Entropy, TargetScore
@@ -56,6 +58,7 @@ __all__ = [
     "Field",
     "Flow",
     "KernelScoreDifference",
+    "LaplaceMeanShift",
     "LearnedDenoiser",
     "Live",
     "MMDGradient",
@@ -84,6 +87,7 @@ FIELDS: dict[str, type[Field]] = {
     "divergence": FDivergence,
     "stein": Stein,
     "mmd": MMDGradient,
+    "laplace": LaplaceMeanShift,
 }
 
 
