@@ -111,6 +111,24 @@ class Run(ABC):
     def renew(self) -> None:  # noqa: B027 (nothing to forget is a fair default)
         """Forget what belongs to single rows: the next rows are a new draw of the population."""
 
+    def divergence(self) -> NDArray:
+        r"""Divergence of the last velocity at its queries, the population staying as it is.
+
+        Returns
+        -------
+        divergence : ndarray of shape (n_rows,)
+            ``∇·v``, without unit.
+
+        Raises
+        ------
+        TypeError
+            If the field does not know it.
+        """
+        raise TypeError(
+            f"{type(self).__name__} has no divergence: densities are followed along flows of "
+            "kernel means, such as those of the fields 'kernel' and 'score'."
+        )
+
     @abstractmethod
     def frozen(self) -> Frozen:
         """Return the velocity of the last evaluation, as a function of any queries.

@@ -40,6 +40,7 @@ from skflow.kernels import KernelSum
 __all__ = ["DENOISERS", "At", "Denoiser", "KernelDenoiser", "LearnedDenoiser", "make_denoiser"]
 
 FITTED_BATCHES = 10  # worth of rows, for a regressor that is fitted once
+DIFFERENCE = 0.01  # step of a finite difference, in bandwidths: learned denoisers round at 1e-7
 LOG_MEAN, LOG_STD = -0.5, 1.2  # of log(σ/s) in training: Karras et al., without unit
 LAST_RATE = 0.02  # of the learning rate is left at the end
 FEW_COLUMNS = 16  # up to which the first of these is enough
@@ -108,9 +109,22 @@ class _Function(Term):
     def __init__(self, D: Callable[[NDArray, float], NDArray]) -> None:
         self.D = D
 
+    def divergence(self, Z: NDArray) -> NDArray:
+        """Divergence by central differences, two evaluations a column; see `Term`."""
+        h = self.sigma * DIFFERENCE
+        total = np.zeros(len(Z))
+        for j in range(Z.shape[1]):
+            step = np.zeros(Z.shape[1])
+            step[j] = h
+            rows = Z.astype(np.float64)
+            ends = self.D(rows + step, self.sigma), self.D(rows - step, self.sigma)
+            total += (ends[0][:, j] - ends[1][:, j]) / (2 * h)
+        return total
+
     def __call__(
         self, queries: Queries, rows: KernelSum, sigma: float, tol: float
     ) -> tuple[Answer, FrozenTerm]:
+        self.sigma = sigma
         answer = At(self.D, sigma)
         return answer(queries.every.rows, None, None), answer
 

@@ -83,6 +83,9 @@ class _LaplaceTerm(Mean):
         super().__init__(of_source)
         self.factor = factor
 
+    def divergence(self, Z: NDArray) -> NDArray:
+        raise TypeError("a Laplace kernel's mean has no divergence here.")
+
     def _mean(self, rows: KernelSum, sigma: float) -> WeightedMean:
         return _LaplaceMean(rows, self.factor * sigma)
 

@@ -12,15 +12,19 @@ Weber, R. (2023). The Score-Difference Flow for Implicit Generative Modeling. ar
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from skflow._utils import check_tolerance, lookup
+from skflow.bandwidth import resolve_bandwidth
 from skflow.fields._base import Recipe, Run, constant_steps
 from skflow.fields._kernel import KernelField
 from skflow.fields._terms import DifferenceRun, Mean, TwoSidedMean
+from skflow.kernels import KernelSum
 
-__all__ = ["RECIPES", "KernelScoreDifference"]
+__all__ = ["RECIPES", "KernelScoreDifference", "log_ratio"]
 
 
 def rising_steps(n_steps: int) -> NDArray:
@@ -32,6 +36,37 @@ RECIPES = {
     "sinkhorn": Recipe(schedule="geometric", align="affine", n_noise=0, step_size=constant_steps),
     "row": Recipe(schedule="cosine", align="affine", n_noise=2, step_size=rising_steps),
 }
+
+
+def log_ratio(
+    Z: NDArray, X: NDArray, Y: NDArray, bandwidth: Any, *, weight: NDArray | None = None
+) -> NDArray:
+    r"""Log-ratio of two kernel densities, whose slope is the score difference.
+
+    .. math:: σ² ∇ \left[ \log p(z;σ) - \log q(z;σ) \right] = D_p(z;σ) - D_q(z;σ)
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n_queries, n_features)
+        Queries.
+    X, Y : ndarrays of shape (n_rows, n_features), (n_source_rows, n_features)
+        Rows of p and of q.
+    bandwidth : float or str
+        σ, resolved on X.
+    weight : ndarray of shape (n_rows,), default=None
+        Positive weights of X.
+
+    Returns
+    -------
+    log_ratio : ndarray of shape (n_queries,)
+        The log-ratio, float64.
+    """
+    X, Y = X.astype(np.float64), Y.astype(np.float64)
+    sigma = resolve_bandwidth(bandwidth, X, sample_weight=weight)
+    log_p, log_q = (
+        rows.sums(Z, sigma, moment=False)[1] for rows in (KernelSum(X, weight), KernelSum(Y))
+    )
+    return log_p - log_q
 
 
 class KernelScoreDifference(KernelField):

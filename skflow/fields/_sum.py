@@ -142,6 +142,10 @@ class SumRun(Run):
             run.batch_size, run.by_row, run.time = self.batch_size, self.by_row, self.time
         return _sum([(factor, run.velocity(Z, Y, sigma)) for factor, run in self.runs])
 
+    def divergence(self) -> NDArray:
+        """Weighted sum of the parts' divergences; see `Run.divergence`."""
+        return np.sum([factor * run.divergence() for factor, run in self.runs], axis=0)
+
     def renew(self) -> None:
         """Let the parts forget what belongs to single rows."""
         for _, run in self.runs:

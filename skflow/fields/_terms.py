@@ -82,6 +82,10 @@ class Term(ABC):
     def renew(self) -> None:  # noqa: B027 (nothing to forget is a fair default)
         """Forget what belongs to single rows."""
 
+    def divergence(self, Z: NDArray) -> NDArray:
+        """Divergence of the last answer, as a function of any queries."""
+        raise TypeError(f"{type(self).__name__} has no divergence.")
+
 
 @dataclass(frozen=True)
 class _Itself:
@@ -97,6 +101,10 @@ class Itself(Term):
     ) -> tuple[Answer, FrozenTerm]:
         """Return the queries; see `Term`."""
         return (queries.every.rows, None), _Itself()
+
+    def divergence(self, Z: NDArray) -> NDArray:
+        """Divergence of z: the number of columns."""
+        return np.full(len(Z), float(Z.shape[1]))
 
 
 @dataclass(frozen=True)
@@ -179,8 +187,12 @@ class Mean(Term):
         self, queries: Queries, rows: KernelSum, sigma: float, tol: float
     ) -> tuple[Answer, FrozenTerm]:
         """Return the kernel mean; see `Term`."""
-        mean = self._mean(rows, sigma)
+        mean = self.mean = self._mean(rows, sigma)
         return mean.answer(queries.every, slice(None), tol), self._frozen(mean, queries)
+
+    def divergence(self, Z: NDArray) -> NDArray:
+        """Divergence of the kernel mean, weights staying as they are; see `Term`."""
+        return self.mean.rows.divergence(Z, self.mean.sigma, log_weight=self.mean.g)
 
     def _mean(self, rows: KernelSum, sigma: float) -> WeightedMean:
         return WeightedMean(rows, sigma)
@@ -206,7 +218,7 @@ class TwoSidedMean(Mean):
         log_sum = queries.drawn.sums(
             rows, sigma, log_weight=f[queries.numbers], moment=False, tol=tol
         )[1]
-        mean = WeightedMean(rows, sigma, -log_sum, f)
+        mean = self.mean = WeightedMean(rows, sigma, -log_sum, f)
         D, log_sum = mean.answer(queries.every, slice(None), tol)
         self.f, self.sigma = -log_sum, sigma
         return (D, log_sum), self._frozen(mean, queries)
@@ -273,9 +285,16 @@ class DifferenceRun(KernelRun):
         self.D_p.renew()
         self.D_q.renew()
 
+    def divergence(self) -> NDArray:
+        """Divergence of the last velocity; see `Run.divergence`."""
+        if self.weight is not None:
+            return super().divergence()
+        return self.D_p.divergence(self.queries) - self.D_q.divergence(self.queries)
+
     def _evaluate(
         self, queries: Queries, p: KernelSum, q: KernelSum, sigma: float, tol: float
     ) -> tuple[NDArray, Frozen]:
+        self.queries = queries.every.rows
         D_p, frozen_p = self.D_p(queries, p, sigma, tol)
         D_q, frozen_q = self.D_q(queries, q, sigma, tol)
         frozen = _FrozenDifference(frozen_p, frozen_q, self.weight)

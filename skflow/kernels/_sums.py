@@ -141,7 +141,9 @@ class KernelSum:
             back = (self.unit, self.center) if moment else (1.0, 0.0)
             return self._all_sums(Z, sigma, bias, log_scale, x, back, tol > 0, n_threads)
 
-    def average(self, Z: NDArray, sigma: float, values: NDArray) -> tuple[NDArray, NDArray]:
+    def average(
+        self, Z: NDArray, sigma: float, values: NDArray, *, log_weight: NDArray | None = None
+    ) -> tuple[NDArray, NDArray]:
         r"""Kernel mean of values that belong to the rows, and log of the kernel sum.
 
         .. math:: A(z_i) = Σ_j w_j K(z_i, x_j; σ) a_j / Σ_j w_j K(z_i, x_j; σ)
@@ -154,6 +156,8 @@ class KernelSum:
             Bandwidth.
         values : ndarray of shape (n_rows, n_values)
             The a.
+        log_weight : ndarray of shape (n_rows,), default=None
+            As in `sums`.
 
         Returns
         -------
@@ -163,8 +167,36 @@ class KernelSum:
             Log of the sum of the weights.
         """
         with compute_threads() as n_threads:
-            bias = self.log_weight
+            bias = self.log_weight if log_weight is None else self.log_weight + log_weight
             return self._all_sums(Z, sigma, bias, None, values, (1.0, 0.0), False, n_threads)
+
+    def divergence(self, Z: NDArray, sigma: float, *, log_weight: NDArray | None = None) -> NDArray:
+        r"""Divergence of the kernel mean.
+
+        .. math:: ∇·D(z_i) = \frac{1}{σ²} \left( Σ_j W_{ij} ‖x_j‖² - ‖D(z_i)‖² \right),
+                  \qquad Σ_j W_{ij} = 1
+
+        the trace of the covariance of the rows under the kernel's weights, over σ².
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_queries, n_features)
+            Queries.
+        sigma : float
+            Bandwidth.
+        log_weight : ndarray of shape (n_rows,), default=None
+            As in `sums`.
+
+        Returns
+        -------
+        divergence : ndarray of shape (n_queries,), float64
+            A number without unit, not negative up to rounding.
+        """
+        x = self.inside(self.rows)
+        values = np.column_stack([x, np.einsum("ij,ij->i", x, x)])
+        mean, _ = self.average(Z.astype(np.float64), sigma, values, log_weight=log_weight)
+        spread = mean[:, -1] - np.einsum("ij,ij->i", mean[:, :-1], mean[:, :-1])
+        return np.maximum(spread, 0).astype(np.float64) * (self.unit / sigma) ** 2
 
     def laplace(self, Z: NDArray, tau: float) -> tuple[NDArray, NDArray]:
         r"""Mean and log of the sum of a Laplace kernel, which falls with the distance itself.

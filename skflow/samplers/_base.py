@@ -42,6 +42,7 @@ from skflow.fields._align import ALIGNMENTS, apply_affine, gaussian_base, unifor
 from skflow.fields._callbacks import FitTask, ends_callbacks
 from skflow.fields._marginals import match_marginals
 from skflow.fields._mover import Mover
+from skflow.fields._score_difference import log_ratio
 from skflow.metrics import energy_distance
 from skflow.samplers._path import Path
 
@@ -397,6 +398,36 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
             rows = check_rows(self.base, name="base", n_features=self.n_features_in_)
             rows = draw_rows(rows, n, rng)
         return (rows - self.center_).astype(self._target.dtype)
+
+    # --------------------------------------------------------------------------------- density
+    def log_density_ratio(self, X: ArrayLike, bandwidth: Any = "silverman") -> NDArray:
+        r"""Log of the target's density over the source's at source rows, both blurred.
+
+        .. math:: \log \frac{p(x; σ)}{q(x; σ)}, \qquad
+                  σ² ∇ \log \frac{p(x; σ)}{q(x; σ)} = D_p(x; σ) - D_q(x; σ)
+
+        The score difference is its slope. Its exponential is what a source row should weigh to
+        stand for the target.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Source rows. They are the source q themselves, unless ``X_source`` was given to ``fit``:
+            then its reference rows are.
+        bandwidth : float or str, default="silverman"
+            σ: a number in the units of the data or the name of a bandwidth of the target.
+
+        Returns
+        -------
+        log_ratio : ndarray of shape (n_rows,)
+            Natural logarithm of the ratio, float64.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        Y = (X - self.center_).astype(np.float64)
+        source = Y if self._path is None else self._path.start
+        with compute_threads(self.n_jobs):
+            return log_ratio(Y, self._target, source, bandwidth, weight=self._weight)
 
     # ----------------------------------------------------------------------------------- score
     def score(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> float:

@@ -26,20 +26,32 @@ Models. arXiv:2305.16150, eqs. 7-9 and 21.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import multivariate_normal
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skflow._utils import lookup
-from skflow.fields import Entropy, Field, Flow, Recipe, TargetScore, WeightedSum
+from skflow._utils import lookup, moments
+from skflow.fields import (
+    Entropy,
+    Field,
+    Flow,
+    Recipe,
+    TargetScore,
+    WeightedSum,
+    compute_threads,
+)
 from skflow.fields._base import constant_steps
 from skflow.samplers._score_sampler import ScoreSampler
 from skflow.schedules import KarrasSchedule
 
 __all__ = ["DiffusionSampler"]
 
+N_LEVELS = 40  # of noise, on the way up to where densities are known
 NARROW = 0.5  # bandwidth of the moving rows' own density, in units of the noise level
 
 
@@ -189,6 +201,11 @@ class DiffusionSampler(ScoreSampler):
 
     def _fit_field(self, X_source: ArrayLike | None) -> None:
         super()._fit_field(X_source)
+        self._score_ = self.field_
+        if self.alpha:  # densities belong to the probability flow
+            self._score_ = TargetScore(self.denoiser)
+            X, rng = self._target, np.random.default_rng([*self._seed, 0])
+            self._score_.fit(X, self.sigmas_, self._weight, origin=self.center_, rng=rng)
         self._next_sigmas = np.append(self.sigmas_[1:], 0.0)
 
     def _first_level(self) -> float:
@@ -197,6 +214,49 @@ class DiffusionSampler(ScoreSampler):
     def _step(self, flow: Flow, Y: NDArray, k: int) -> NDArray:
         solve = euler if self.alpha is not None else SOLVERS[self.solver]
         return solve(flow, Y, float(self.sigmas_[k]), float(self._next_sigmas[k]), self.alpha)
+
+    def score_samples(self, X: ArrayLike) -> NDArray:
+        r"""Log density of the model, blurred by its last noise level, at rows.
+
+        .. math:: \log p(x; σ_n) = \log N(y(σ_1); m, C + σ_1² I)
+                  - \int_{σ_n}^{σ_1} \frac{∇·v(y(σ); σ)}{σ} \, dσ, \qquad y(σ_n) = x
+
+        A row is taken up the probability flow to where the noise is so large that only the target's
+        mean and covariance matter, and the flow's divergence says how its density changed.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Rows.
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_rows,)
+            Natural logarithm of the density, per unit of the data.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        Y = (X - self.center_).astype(np.float64)
+        schedule = self.schedule_
+        levels = schedule.sigmas(max(N_LEVELS, self.n_steps))[::-1]
+        run = self._score_.start(self._rng())
+        change = np.zeros(len(Y))
+
+        def slopes(Z: NDArray, sigma: float) -> tuple[NDArray, NDArray]:
+            v = run.velocity(Z, Z, sigma)
+            return -v / sigma, run.divergence() / sigma
+
+        with compute_threads(self.n_jobs):
+            first = slopes(Y, float(levels[0]))
+            for low, high in pairwise(levels):
+                moved = Y + (high - low) * first[0]
+                second = slopes(moved, float(high))
+                Y = Y + (high - low) / 2 * (first[0] + second[0])
+                change += (high - low) / 2 * (first[1] + second[1])
+                first = slopes(Y, float(high))
+        mean, C = moments(self._target, self._weight)
+        C = C + levels[-1] ** 2 * np.eye(len(C))
+        return multivariate_normal(mean, C).logpdf(Y).reshape(len(Y)) - change
 
 
 def euler(

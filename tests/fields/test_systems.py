@@ -323,3 +323,52 @@ def test_the_median_rule(tables):
     np.testing.assert_allclose(
         velocity(Stein(), X, Y), velocity(Stein(bandwidth=b), X, Y), atol=1e-12
     )
+
+
+# ---------------------------------------------------------------------------------- divergence
+@pytest.mark.parametrize(
+    "field",
+    [
+        KernelScoreDifference("row"),
+        TargetScore(),
+        Entropy(),
+        WeightedSum([(2.0, "score"), (1.0, "entropy")]),
+        TargetScore(lambda Z, sigma: np.tanh(Z) + Z[:, ::-1] / 3),
+    ],
+    ids=str,
+)
+def test_divergences_are_finite_differences(tables, field):
+    X, Y = tables
+    run = field.fit(X, np.array([SIGMA])).start(np.random.default_rng(0))
+    run.velocity(Y, Y, SIGMA)
+    total, h = np.zeros(len(Y)), 1e-5
+    divergence = run.divergence()
+    for j, e in enumerate(np.eye(3)):
+        ends = [run.velocity(Y + sign * h * e, Y, SIGMA)[:, j] for sign in (1, -1)]
+        total += (ends[0] - ends[1]) / (2 * h)
+    np.testing.assert_allclose(divergence, total, atol=1e-4)
+    assert np.abs(total).max() > 0.3
+
+
+def test_divergence_of_two_sided_means_at_fixed_potentials(tables):
+    X, Y = tables
+    run = KernelScoreDifference().fit(X, np.array([SIGMA])).start(np.random.default_rng(0))
+    run.velocity(Y, Y, SIGMA)
+    divergence, h = run.divergence(), 1e-5
+    total = np.zeros(len(Y))
+    for sign, term in ((1, run.D_p), (-1, run.D_q)):
+        for j, e in enumerate(np.eye(3)):
+            ends = [
+                term.mean.rows.sums(Y + s * h * e, SIGMA, log_weight=term.mean.g) for s in (1, -1)
+            ]
+            total += sign * (ends[0][0][:, j] - ends[1][0][:, j]) / (2 * h)
+    np.testing.assert_allclose(divergence, total, atol=1e-8)
+
+
+def test_fields_without_a_divergence_say_so(tables):
+    X, Y = tables
+    for field in (FDivergence("chi2"), Stein(), CriticGradient(LogisticRegression())):
+        run = field.fit(X, np.array([SIGMA])).start(np.random.default_rng(0))
+        run.velocity(Y, Y, SIGMA)
+        with pytest.raises(TypeError, match="has no divergence"):
+            run.divergence()
