@@ -111,6 +111,9 @@ class Run(ABC):
     def renew(self) -> None:  # noqa: B027 (nothing to forget is a fair default)
         """Forget what belongs to single rows: the next rows are a new draw of the population."""
 
+    def resume(self, before: Run) -> None:  # noqa: B027 (most runs learn nothing)
+        """Go on with what an earlier run of the same field has learnt."""
+
     def divergence(self) -> NDArray:
         r"""Divergence of the last velocity at its queries, the population staying as it is.
 

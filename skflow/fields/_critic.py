@@ -260,6 +260,11 @@ class _CriticRun(KernelRun):
         frozen = _FrozenCritic(self.critic, self.variance)
         return frozen(queries.every.rows, np.arange(0), queries.rows), frozen
 
+    def resume(self, before: Run) -> None:
+        """Go on with the critic of an earlier run."""
+        if isinstance(before, _CriticRun):
+            self.critic.estimator = before.critic.estimator
+
     def frozen(self) -> Frozen:
         """Return the critic as it is; see `Run.frozen`."""
         return _FrozenCritic(self.critic.copy(), self.variance)

@@ -45,6 +45,11 @@ class _Refreshed(Term):
             self.denoiser = LearnedDenoiser()
             self.denoiser.begin(field.target_, field.sigmas_, rng)
 
+    def resume(self, before: Term) -> None:
+        """Go on with the regressor of an earlier run."""
+        if isinstance(before, _Refreshed):
+            self.denoiser.regressor_ = before.denoiser.regressor_
+
     def __call__(
         self, queries: Queries, rows: KernelSum, sigma: float, tol: float
     ) -> tuple[Answer, FrozenTerm]:

@@ -38,7 +38,7 @@ from skflow.fields._training import WeightAverage, cosine, set_learning_rate
 __all__ = ["Discriminator"]
 
 LAST_RATE = 0.02  # of the learning rate is left at the end
-LONGEST = 0.5  # length of a step, root mean square over the columns, in units of s
+LONGEST = 0.5  # length of a step, root mean square over the columns, in units of s; rarely met
 
 Base = Callable[[int, np.random.Generator], NDArray]
 
@@ -150,18 +150,12 @@ class Discriminator(KernelField):
             X = p.rows[rng.choice(p.n_rows, m, p=p.weight)]
             self.critic_.learn(X, Y, rng, np.tile(self._time(step), (2, 1)))
             average.add(self.critic_.estimator)
-            Y, step = Y + self._move(Y, step), step + 1
+            Y = Y + Y.dtype.type(self.step_size / N) * self.velocity(Y, step)
+            step = step + 1
             arrived = np.flatnonzero(step == N)
             Y[arrived], step[arrived] = base[used : used + len(arrived)], 0
             used += len(arrived)
         average.give(self.critic_.estimator)
-
-    def _move(self, Y: NDArray, step: NDArray) -> NDArray:
-        """One step of the training."""
-        s = self.critic_.scale
-        v = self.velocity(Y, step) * Y.dtype.type(self.step_size / self.n_steps_)
-        length = np.sqrt(np.mean(v**2, axis=1, keepdims=True))
-        return v * np.minimum(1, LONGEST * s / np.maximum(length, np.finfo(v.dtype).tiny))
 
     def velocity(self, Z: NDArray, step: NDArray) -> NDArray:
         """Velocity of rows at steps of their way.
@@ -176,10 +170,13 @@ class Discriminator(KernelField):
         Returns
         -------
         velocity : ndarray of shape (n_rows, n_features)
-            v.
+            v, at most so long that a step has half the target's standard deviation a column.
         """
-        v = self.critic_.velocity(Z, self._time(step))
-        return v * Z.dtype.type(self.critic_.scale**2)
+        s = self.critic_.scale
+        v = self.critic_.velocity(Z, self._time(step)) * Z.dtype.type(s**2)
+        length = np.sqrt(np.mean(v**2, axis=1, keepdims=True)) * self.step_size / self.n_steps_
+        short = np.minimum(1, LONGEST * s / np.maximum(length, np.finfo(v.dtype).tiny))
+        return (v * short).astype(Z.dtype)
 
     def _time(self, step: NDArray) -> NDArray:
         """What the critic sees of the time."""

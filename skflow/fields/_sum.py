@@ -142,6 +142,12 @@ class SumRun(Run):
             run.batch_size, run.by_row, run.time = self.batch_size, self.by_row, self.time
         return _sum([(factor, run.velocity(Z, Y, sigma)) for factor, run in self.runs])
 
+    def resume(self, before: Run) -> None:
+        """Let the parts go on; see `Run.resume`."""
+        if isinstance(before, SumRun):
+            for (_, run), (_, earlier) in zip(self.runs, before.runs, strict=True):
+                run.resume(earlier)
+
     def divergence(self) -> NDArray:
         """Weighted sum of the parts' divergences; see `Run.divergence`."""
         return np.sum([factor * run.divergence() for factor, run in self.runs], axis=0)

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow.fields._base import Frozen
+from skflow.fields._base import Frozen, Run
 from skflow.fields._kernel import KernelRun, Places, Queries, log_gaussian
 from skflow.kernels import KernelSum
 
@@ -81,6 +81,9 @@ class Term(ABC):
 
     def renew(self) -> None:  # noqa: B027 (nothing to forget is a fair default)
         """Forget what belongs to single rows."""
+
+    def resume(self, before: Term) -> None:  # noqa: B027 (most terms learn nothing)
+        """Go on with what the same term of an earlier run has learnt."""
 
     def divergence(self, Z: NDArray) -> NDArray:
         """Divergence of the last answer, as a function of any queries."""
@@ -284,6 +287,12 @@ class DifferenceRun(KernelRun):
         super().renew()
         self.D_p.renew()
         self.D_q.renew()
+
+    def resume(self, before: Run) -> None:
+        """Let both terms go on; see `Run.resume`."""
+        if isinstance(before, DifferenceRun):
+            self.D_p.resume(before.D_p)
+            self.D_q.resume(before.D_q)
 
     def divergence(self) -> NDArray:
         """Divergence of the last velocity; see `Run.divergence`."""

@@ -35,7 +35,7 @@ from skflow._utils import (
     unwrap_source,
     warn_if_sliced,
 )
-from skflow.fields import Live, compute_threads, displacement
+from skflow.fields import Live, Run, compute_threads, displacement
 from skflow.fields._align import ALIGNMENTS
 from skflow.fields._callbacks import FitTask, ends_callbacks
 from skflow.fields._marginals import match_marginals, unlike_marginals
@@ -70,6 +70,7 @@ class BaseGenerator(Mover):
     warm_start: bool
     verbose: int
     _n_source: int | None = None  # rows of the source, if there is one
+    _run: Run | None = None  # of the last training, if another may go on
     _precision = np.float32  # in which regressors learn
     _n_trainings: int
     _learner: Learner
@@ -258,6 +259,10 @@ class BaseGenerator(Mover):
         rates = learner.learning_rates(self.learning_rate, n_epochs * n)
         good = learner.copy()
         flow = Live(self.field_.start(rng), rng, n)
+        if self.warm_start:  # a critic, for example, is kept along with the generator
+            if self._n_trainings > 1 and self._run is not None:
+                flow.run.resume(self._run)
+            self._run = flow.run
         flow.run.batch_size = self.batch_size
         for epoch in range(n_epochs):
             for k in range(n):

@@ -242,6 +242,23 @@ def test_loss_curve_has_a_value_a_step(generator, target):
     assert np.min(generator.loss_curve_) > 0
 
 
+@pytest.mark.parametrize("name", ["gan", "score-gan"])
+def test_warm_start_keeps_the_adversary(target, name):
+    flow = clone(ROWS[name]).set_params(warm_start=True, n_epochs=1).fit(target)
+    before = critic_of(flow)
+    seen = before.t_
+    flow.fit(target)
+    assert critic_of(flow) is before
+    assert before.t_ > seen
+    assert pickle.loads(pickle.dumps(flow)).sample(3).shape == (3, 3)
+
+
+def critic_of(flow):
+    if isinstance(flow, skflow.GANGenerator):
+        return flow._run.critic.estimator
+    return flow._run.D_q.denoiser.regressor_
+
+
 def test_warm_start_goes_on(target):
     flow = clone(ROWS["sd"]).set_params(warm_start=True, n_epochs=1)
     first = flow.fit(target).sample(100)
