@@ -36,6 +36,8 @@ MEDIAN_ROWS = 2000  # rows among which the median distance is taken
 
 def weighted_median(values: NDArray, weight: NDArray) -> float:
     """Median of weighted values; where half the weight is reached exactly, the middle of two."""
+    if weight.min() == weight.max():  # needs no order of all values
+        return float(np.median(values))
     order = np.argsort(values, kind="stable")
     values, share = values[order], np.cumsum(weight[order]) / weight.sum()
     low = np.searchsorted(share, 0.5 * (1 - 1e-12))

@@ -154,6 +154,11 @@ class Field(BaseEstimator, ABC):
         """Whether a row's velocity depends on the other moving rows."""
         return True
 
+    @property
+    def rests(self) -> bool:
+        """Whether rows distributed like the target stay where they are."""
+        return True
+
     @abstractmethod
     def fit(
         self,

@@ -23,22 +23,21 @@ Mao, X. et al. (2017). Least Squares Generative Adversarial Networks. arXiv:1611
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
-from sklearn.base import clone, is_classifier
-from sklearn.neural_network import MLPClassifier
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from skflow._utils import check_count, draw_evenly, lookup
 from skflow.fields._base import Frozen, Recipe, Run
-from skflow.fields._input_gradient import input_gradient
+from skflow.fields._input_gradient import input_gradient, pull_back
 from skflow.fields._kernel import KernelField, KernelRun, Queries
 from skflow.fields._score_difference import RECIPES
-from skflow.fields._training import seeded
+from skflow.fields._training import seeded, snapshot
 from skflow.kernels import KernelSum
 
 __all__ = ["LOSSES", "Critic", "CriticGradient"]
@@ -84,6 +83,7 @@ class Critic:
         self.center, self.scale = target.center, target.standard_deviation or 1.0
         self.loss = loss
         self.is_updated = hasattr(self.estimator, "partial_fit")
+        self.is_net = hasattr(self.estimator, "module")  # skorch's, whose weights are float32
         self.known = {"classes": np.array([0, 1])} if is_classifier(self.estimator) else {}
 
     def learn(
@@ -104,7 +104,8 @@ class Critic:
     def inputs(self, Z: NDArray, time: NDArray | None = None) -> NDArray:
         """What the estimator sees."""
         rows = (Z - self.center) / self.scale
-        return (rows if time is None else np.hstack([rows, time])).astype(Z.dtype)
+        rows = rows if time is None else np.hstack([rows, time])
+        return rows.astype(np.float32 if self.is_net else Z.dtype)
 
     def velocity(self, Z: NDArray, time: NDArray | None = None) -> NDArray:
         """Return ``-∇c(h(z))``, per unit of the data."""
@@ -117,17 +118,21 @@ class Critic:
         other = object.__new__(Critic)
         other.__dict__.update(self.__dict__)
         if self.is_updated:  # others are fitted anew, and never changed
-            other.estimator = deepcopy(self.estimator)
+            other.estimator = snapshot(self.estimator)
         return other
 
 
-def make_critic(critic: Any) -> Any:
+def make_critic(critic: Any, loss: str, **params: Any) -> Any:
     """Return a critic's estimator: the user's, or a multilayer perceptron.
 
     Parameters
     ----------
     critic : estimator or None
         What the user gave.
+    loss : str
+        A name in ``LOSSES``: least squares want a regressor, the others a classifier.
+    **params : dict
+        Parameters of the default.
 
     Returns
     -------
@@ -137,21 +142,37 @@ def make_critic(critic: Any) -> Any:
     Raises
     ------
     TypeError
-        If it cannot learn.
+        If it cannot learn, has no input gradient, or is of the wrong kind.
     """
+    lookup(LOSSES, loss, name="loss")
+    wants_regressor = loss == "least_squares"
     if critic is None:
-        return MLPClassifier(
-            hidden_layer_sizes=(128, 128, 128),
-            alpha=0.0,
-            learning_rate_init=1e-3,
-            beta_1=0.5,
-            batch_size=1024,
-        )
+        kind = MLPRegressor if wants_regressor else MLPClassifier
+        default = {
+            "hidden_layer_sizes": (128, 128, 128),
+            "alpha": 0.0,
+            "learning_rate_init": 1e-3,
+            "beta_1": 0.5,
+            "batch_size": 1024,
+        }
+        return kind(**default | params)
     if not hasattr(critic, "fit") and not hasattr(critic, "partial_fit"):
         raise TypeError(
             f"critic={critic!r} is no estimator: give a classifier (or a regressor, for the loss "
             "'least_squares') with an input gradient, see skflow.fields.pull_back."
         )
+    has_slope = pull_back.dispatch(type(critic)) is not pull_back.dispatch(object)
+    if not has_slope and not hasattr(critic, "module"):  # skorch's nets have one
+        raise TypeError(
+            f"critic={critic!r} has no input gradient: give a linear model, a perceptron, a "
+            "support vector machine, a pipeline that ends in one, a net of skorch, or register its "
+            "class with skflow.fields.pull_back.register."
+        )
+    if (wants_regressor and is_classifier(critic)) or (
+        not wants_regressor and is_regressor(critic)
+    ):
+        kind = "regressor" if wants_regressor else "classifier"
+        raise TypeError(f"loss={loss!r} wants a {kind} as critic, got {critic!r}.")
     return critic
 
 
@@ -167,8 +188,9 @@ class CriticGradient(KernelField):
         Tells target rows (1) from moving rows (0). One with ``partial_fit`` is updated at every
         step, others are fitted anew. It needs an input gradient (`input_gradient`): linear models,
         multilayer perceptrons, support vector machines and pipelines have one. It sees rows about
-        the target's mean, in units of the target's standard deviation. None is an
-        ``MLPClassifier`` with three hidden layers of 128.
+        the target's mean, in units of the target's standard deviation. skorch's nets see them in
+        single precision, ``max_epochs`` times an update. None is an ``MLPClassifier`` with three
+        hidden layers of 128.
     loss : {"log_ratio", "non_saturating", "least_squares"}, default="log_ratio"
         c: rows follow the logit itself, or as they do in generative adversarial networks. A
         regressor as critic wants "least_squares".
@@ -209,19 +231,23 @@ class CriticGradient(KernelField):
         self.blur = blur
         self.n_updates = n_updates
 
+    @property
+    def rests(self) -> bool:
+        """Whether rows distributed like the target stay where they are."""
+        return False
+
     def start(self, rng: np.random.Generator) -> Run:
         """Begin a flow with a fresh critic; ``rng`` draws batches and noise."""
         seed = int(rng.integers(2**31))
-        critic = Critic(make_critic(self.critic), self.target_, self.loss, seed)
+        critic = Critic(make_critic(self.critic, self.loss), self.target_, self.loss, seed)
         return _CriticRun(self.target_, rng, critic, self.blur, self.n_updates)
 
     def recipe(self) -> Recipe:
         """Return what "auto" means for movers driven by this field."""
-        make_critic(self.critic)
-        lookup(LOSSES, self.loss, name="loss")
+        make_critic(self.critic, self.loss)
         check_count(self.n_updates, name="n_updates")
-        if self.blur:
-            return RECIPES["row"]
+        if self.blur:  # a second draw would be answered by another critic
+            return replace(RECIPES["row"], n_noise=1)
         return Recipe(schedule="constant", align="affine", n_noise=0, step_size=_small_steps)
 
 
@@ -263,7 +289,9 @@ class _CriticRun(KernelRun):
     def resume(self, before: Run) -> None:
         """Go on with the critic of an earlier run."""
         if isinstance(before, _CriticRun):
-            self.critic.estimator = before.critic.estimator
+            mine, earlier = self.critic, before.critic
+            if type(mine.estimator) is type(earlier.estimator):  # unless another was chosen
+                mine.estimator = earlier.estimator
 
     def frozen(self) -> Frozen:
         """Return the critic as it is; see `Run.frozen`."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,14 +49,19 @@ class _Refreshed(Term):
     def resume(self, before: Term) -> None:
         """Go on with the regressor of an earlier run."""
         if isinstance(before, _Refreshed):
-            self.denoiser.regressor_ = before.denoiser.regressor_
+            mine, earlier = self.denoiser, before.denoiser
+            if type(mine.regressor_) is type(earlier.regressor_):  # unless another was chosen
+                mine.regressor_ = earlier.regressor_
 
     def __call__(
         self, queries: Queries, rows: KernelSum, sigma: float, tol: float
     ) -> tuple[Answer, FrozenTerm]:
-        for _ in range(self.n_updates):
-            self.denoiser.update(rows, self.rng)
-        frozen = At(deepcopy(self.denoiser), sigma)
+        if self.denoiser.is_updated:
+            for _ in range(self.n_updates):
+                self.denoiser.update(rows, self.rng)
+        else:  # fitted anew, to as many rows as the target's was
+            self.denoiser.update(rows, self.rng, n_rows=self.denoiser.n_fitted)
+        frozen = At(self.denoiser.snapshot(), sigma)
         return frozen(queries.every.rows, None, None), frozen
 
 
@@ -127,6 +133,11 @@ class DenoiserDifference(KernelField):
         """Whether a row's velocity depends on the other moving rows."""
         return self.source != "observed"
 
+    @property
+    def rests(self) -> bool:
+        """Whether rows distributed like the target stay where they are."""
+        return self.source == "kernel" and self.denoiser == "kernel" and len(set(self.weights)) == 1
+
     def _learn(self, sigmas: NDArray, origin: NDArray, rng: np.random.Generator) -> None:
         self.sigmas_ = sigmas
         self.denoiser_ = make_denoiser(self.denoiser).fit(self.target_, sigmas, origin, rng)
@@ -146,9 +157,11 @@ class DenoiserDifference(KernelField):
     def recipe(self) -> Recipe:
         """Return what "auto" means for movers driven by this field."""
         check_tolerance(self.tol)
-        check_count(self.n_updates, name="n_updates", minimum=0)
+        check_count(self.n_updates, name="n_updates")
         make_denoiser(self.denoiser)
         lookup(SOURCES, self.source, name="source")
         if np.shape(self.weights) != (2,) or not np.isfinite(self.weights).all():
             raise ValueError(f"weights must be two finite numbers, got {self.weights!r}.")
+        if self.source == "observed":  # two draws would be answered by a mean of two modes
+            return replace(RECIPES["row"], n_noise=1)
         return RECIPES["row"]

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +35,13 @@ from sklearn.neural_network import MLPRegressor
 from skflow._utils import check_count, check_rows, is_auto, lookup
 from skflow.fields._kernel import Queries
 from skflow.fields._terms import Answer, FrozenTerm, Mean, Term
-from skflow.fields._training import cosine, seeded, set_learning_rate
+from skflow.fields._training import (
+    N_PROBE,
+    cosine,
+    make_regressor,
+    set_learning_rate,
+    snapshot,
+)
 from skflow.kernels import KernelSum
 
 __all__ = ["DENOISERS", "At", "Denoiser", "KernelDenoiser", "LearnedDenoiser", "make_denoiser"]
@@ -198,9 +205,9 @@ class LearnedDenoiser(Denoiser):
     ----------
     regressor : regressor, default=None
         F, of several outputs. One with ``partial_fit`` is updated with ``n_updates`` fresh batches,
-        others are fitted once to a table of as many rows as ten batches have. None is an
-        ``MLPRegressor`` whose learning rate falls from 2e-3 along a cosine, with four hidden layers
-        of 128, or three of 256 where the target has more than 16 columns.
+        others are fitted once to a table of as many rows as ten batches have. The learning rate of
+        an ``MLPRegressor`` falls along a cosine. None is one that begins at 2e-3, with four hidden
+        layers of 128, or three of 256 where the target has more than 16 columns.
     n_updates : int or "auto", default="auto"
         Batches. "auto" is 5000, and 12000 where the target has more than 16 columns.
     batch_size : int, default=256
@@ -225,7 +232,7 @@ class LearnedDenoiser(Denoiser):
         """Train the regressor; see `Denoiser.fit`."""
         self.begin(target, sigmas, rng)
         if not self.is_updated:
-            self.update(target, rng, n_rows=FITTED_BATCHES * self.batch_size)
+            self.update(target, rng, n_rows=self.n_fitted)
             return self
         n_updates = self.n_updates
         if is_auto(n_updates):
@@ -249,26 +256,50 @@ class LearnedDenoiser(Denoiser):
         self.frame_ = Preconditioning(target.center, target.standard_deviation or 1.0)
         ends = np.log(np.array([sigmas.min(), sigmas.max()]) / self.frame_.scale)
         self.range_ = ndtr((ends - LOG_MEAN) / LOG_STD)
-        self.regressor_ = seeded(self._regressor(target.n_features), int(rng.integers(2**31)))
+        probe = self._batch(target, N_PROBE, rng)
+        seed = int(rng.integers(2**31))
+        regressor = self._regressor(target.n_features)
+        self.regressor_ = make_regressor(regressor, *probe, seed=seed, name="denoiser")
         self.first_rate_ = getattr(self.regressor_, "learning_rate_init", 0.0)
         self.is_updated = hasattr(self.regressor_, "partial_fit")
 
     def update(self, rows: KernelSum, rng: np.random.Generator, n_rows: int | None = None) -> None:
         """Learn from a batch of rows, each blurred by a noise level of its own."""
-        n = n_rows or self.batch_size
+        inputs, F = self._batch(rows, n_rows or self.batch_size, rng)
+        batch_size = self.regressor_.get_params().get("batch_size")
+        if isinstance(batch_size, int) and batch_size > len(F):  # scikit-learn warns of it
+            self.regressor_.set_params(batch_size=len(F))
+        learn = self.regressor_.partial_fit if self.is_updated else self.regressor_.fit
+        learn(inputs, F[:, 0] if F.shape[1] == 1 else F)
+
+    @property
+    def n_fitted(self) -> int:
+        """Rows for a regressor that is fitted at once."""
+        return FITTED_BATCHES * self.batch_size
+
+    def snapshot(self) -> LearnedDenoiser:
+        """Return the denoiser as it is now."""
+        other = copy(self)
+        other.regressor_ = snapshot(self.regressor_) if self.is_updated else self.regressor_
+        return other
+
+    def _batch(self, rows: KernelSum, n: int, rng: np.random.Generator) -> tuple[NDArray, NDArray]:
         X = rows.rows[rng.choice(rows.n_rows, n, p=rows.weight)].astype(np.float64)
         share = (rng.permutation(n)[:, None] + rng.random((n, 1))) / n
         low, high = self.range_
         sigma = self.frame_.scale * np.exp(LOG_MEAN + LOG_STD * ndtri(low + share * (high - low)))
         Z = X + sigma * rng.standard_normal(X.shape)
-        inputs, F = self.frame_.inputs(Z, sigma), self.frame_.outputs(X, Z, sigma)
-        learn = self.regressor_.partial_fit if self.is_updated else self.regressor_.fit
-        learn(inputs, F[:, 0] if F.shape[1] == 1 else F)
+        return self.frame_.inputs(Z, sigma), self.frame_.outputs(X, Z, sigma)
 
     def __call__(self, Z: NDArray, sigma: float) -> NDArray:
         """Return ``D(z;σ)``."""
         at = np.full((len(Z), 1), float(sigma))
         F = self.regressor_.predict(self.frame_.inputs(Z, at)).reshape(Z.shape)
+        if not np.isfinite(F).all():
+            raise ValueError(
+                f"the denoiser {type(self.regressor_).__name__} answered with numbers that are not "
+                "finite: its training diverged. Give it a smaller learning rate."
+            )
         return self.frame_.denoised(F, Z, at).astype(Z.dtype)
 
     def term(self) -> Term:
@@ -283,11 +314,6 @@ class LearnedDenoiser(Denoiser):
                 learning_rate_init=2e-3,
                 batch_size=self.batch_size,
                 shuffle=False,  # every batch is a fresh draw
-            )
-        if not hasattr(self.regressor, "predict") or not hasattr(self.regressor, "fit"):
-            raise TypeError(
-                f"denoiser={self.regressor!r} is no regressor: it needs fit or partial_fit, and "
-                "predict."
             )
         return self.regressor
 

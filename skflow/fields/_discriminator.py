@@ -26,12 +26,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.neural_network import MLPClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from skflow._utils import check_count, check_scale, lookup
+from skflow._utils import check_count, check_scale
 from skflow.fields._align import gaussian_base
 from skflow.fields._base import Frozen, Recipe, Run
-from skflow.fields._critic import LOSSES, Critic, make_critic
+from skflow.fields._critic import Critic, make_critic
 from skflow.fields._kernel import KernelField
 from skflow.fields._training import WeightAverage, cosine, set_learning_rate
 
@@ -47,6 +47,8 @@ class Discriminator(KernelField):
     r"""Slope of a time-conditioned critic, trained at ``fit``.
 
     .. math:: v(y, t) = -s² ∇_y c(h(y, t))
+
+    A step that would be longer than s/2 a column is cut to that, which the defaults hardly meet.
 
     Parameters
     ----------
@@ -115,16 +117,8 @@ class Discriminator(KernelField):
         return self
 
     def _learn(self, sigmas: NDArray, origin: NDArray, rng: np.random.Generator) -> None:
-        estimator = MLPClassifier(
-            hidden_layer_sizes=(128, 128, 128),
-            alpha=0.0,
-            learning_rate_init=1e-3,
-            beta_1=0.5,
-            batch_size=2 * self.batch_size,
-            shuffle=False,
-        )
-        if self.critic is not None:
-            estimator = make_critic(self.critic)
+        batch = {"batch_size": 2 * self.batch_size, "shuffle": False}
+        estimator = make_critic(self.critic, self.loss, **batch)
         self.n_steps_ = len(sigmas)
         self.critic_ = Critic(estimator, self.target_, self.loss, int(rng.integers(2**31)))
         if not self.critic_.is_updated:
@@ -144,7 +138,7 @@ class Discriminator(KernelField):
         first = getattr(self.critic_.estimator, "learning_rate_init", 0.0)
         average = WeightAverage()
         for k in range(self.n_rounds):
-            if isinstance(self.critic_.estimator, MLPClassifier):
+            if isinstance(self.critic_.estimator, MLPClassifier | MLPRegressor):
                 rate = first * cosine(k / self.n_rounds, LAST_RATE)
                 set_learning_rate(self.critic_.estimator, rate)
             X = p.rows[rng.choice(p.n_rows, m, p=p.weight)]
@@ -183,17 +177,21 @@ class Discriminator(KernelField):
         t = step / self.n_steps_
         return np.column_stack([2 * t - 1, np.sin(np.pi * t), np.cos(np.pi * t)])
 
+    @property
+    def rests(self) -> bool:
+        """Whether rows distributed like the target stay where they are."""
+        return False
+
     def start(self, rng: np.random.Generator) -> Run:
         """Begin a flow; nothing in it is random."""
         return _DiscriminatorRun(self)
 
     def recipe(self) -> Recipe:
         """Return what "auto" means for movers driven by this field."""
-        lookup(LOSSES, self.loss, name="loss")
         check_scale(self.step_size, name="step_size")
         check_count(self.n_rounds, name="n_rounds")
         check_count(self.batch_size, name="batch_size")
-        make_critic(self.critic)
+        make_critic(self.critic, self.loss)
         return Recipe(
             schedule="constant", align=None, n_noise=0, step_size=_EvenSteps(self.step_size)
         )

@@ -26,6 +26,8 @@ from skflow.kernels import KernelSum
 
 __all__ = ["RECIPES", "KernelScoreDifference", "log_ratio"]
 
+LONELY = 1e-12  # kernel sum over the others, of a row so far from them that nothing is left of it
+
 
 def rising_steps(n_steps: int) -> NDArray:
     """Step sizes from 0.2 to 1."""
@@ -39,7 +41,13 @@ RECIPES = {
 
 
 def log_ratio(
-    Z: NDArray, X: NDArray, Y: NDArray, bandwidth: Any, *, weight: NDArray | None = None
+    Z: NDArray,
+    X: NDArray,
+    Y: NDArray,
+    bandwidth: Any,
+    *,
+    weight: NDArray | None = None,
+    leave_out: bool = False,
 ) -> NDArray:
     r"""Log-ratio of two kernel densities, whose slope is the score difference.
 
@@ -55,6 +63,8 @@ def log_ratio(
         σ, resolved on X.
     weight : ndarray of shape (n_rows,), default=None
         Positive weights of X.
+    leave_out : bool, default=False
+        Whether Z is Y, and every row is to be left out of its own density.
 
     Returns
     -------
@@ -66,6 +76,9 @@ def log_ratio(
     log_p, log_q = (
         rows.sums(Z, sigma, moment=False)[1] for rows in (KernelSum(X, weight), KernelSum(Y))
     )
+    if leave_out and len(Y) > 1:  # a row's own kernel value is one
+        rest = np.maximum(np.expm1(log_q + np.log(len(Y))), LONELY)
+        log_q = np.log(rest / (len(Y) - 1))
     return log_p - log_q
 
 

@@ -67,6 +67,11 @@ class TargetScore(KernelField):
         """Whether a row's velocity depends on the other moving rows."""
         return False
 
+    @property
+    def rests(self) -> bool:
+        """Whether rows distributed like the target stay where they are."""
+        return False
+
     def _learn(self, sigmas: NDArray, origin: NDArray, rng: np.random.Generator) -> None:
         self.denoiser_ = make_denoiser(self.denoiser).fit(self.target_, sigmas, origin, rng)
 
@@ -110,6 +115,11 @@ class Entropy(KernelField):
     def __init__(self, bandwidth: float = 1.0, tol: float = 1e-6) -> None:
         self.bandwidth = bandwidth
         self.tol = tol
+
+    @property
+    def rests(self) -> bool:
+        """Whether rows distributed like the target stay where they are."""
+        return False
 
     def start(self, rng: np.random.Generator) -> Run:
         """Begin a flow; ``rng`` draws its batches."""

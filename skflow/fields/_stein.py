@@ -76,6 +76,11 @@ class Stein(KernelField):
     def _learn(self, sigmas: NDArray, origin: NDArray, rng: np.random.Generator) -> None:
         self.denoiser_ = make_denoiser(self.denoiser).fit(self.target_, sigmas, origin, rng)
 
+    @property
+    def rests(self) -> bool:
+        """Whether rows distributed like the target stay where they are."""
+        return False
+
     def start(self, rng: np.random.Generator) -> Run:
         """Begin a flow; ``rng`` draws its batches."""
         term = self.denoiser_.term()
@@ -84,6 +89,7 @@ class Stein(KernelField):
     def recipe(self) -> Recipe:
         """Return what "auto" means for movers driven by this field."""
         check_tolerance(self.tol)
+        resolve_bandwidth(self.bandwidth, np.arange(3.0)[:, None], name="bandwidth")
         make_denoiser(self.denoiser)
         return Recipe(schedule="geometric", align="affine", n_noise=0, step_size=constant_steps)
 

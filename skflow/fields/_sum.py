@@ -68,6 +68,11 @@ class WeightedSum(Field):
         """Whether a row's velocity depends on the other moving rows, for any of the parts."""
         return any(field.sees_source for _, field, _ in self._parts())
 
+    @property
+    def rests(self) -> bool:
+        """Whether rows distributed like the target stay where they are, in all the parts."""
+        return all(field.rests and rows is None for _, field, rows in self._parts())
+
     def fit(
         self,
         X: NDArray,

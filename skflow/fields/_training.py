@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import warnings
+from copy import copy, deepcopy
 from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptron
+from sklearn.utils import get_tags
 
-__all__ = ["WeightAverage", "cosine", "rate_name", "seeded", "set_learning_rate"]
+__all__ = [
+    "RATES",
+    "WeightAverage",
+    "cosine",
+    "make_regressor",
+    "rate_name",
+    "seeded",
+    "set_learning_rate",
+    "snapshot",
+]
+
+N_PROBE = 16  # rows that tell whether a regressor can do several outputs
 
 RATES = ("learning_rate_init", "learning_rate", "eta0", "lr")  # what estimators call it
 
@@ -39,6 +54,70 @@ def set_learning_rate(estimator: Any, rate: float) -> None:
     optimizer = getattr(estimator, "_optimizer", None)  # scikit-learn's perceptrons
     if optimizer is not None:  # keep the rate there that they began with
         optimizer.learning_rate = optimizer.learning_rate_init = rate
+
+
+def make_regressor(
+    regressor: Any, inputs: NDArray, outputs: NDArray, *, seed: int, name: str
+) -> Any:
+    """Return a fresh regressor of several outputs.
+
+    Parameters
+    ----------
+    regressor : regressor
+        What the user gave.
+    inputs : ndarray of shape (n_rows, n_inputs)
+        Inputs to try it on.
+    outputs : ndarray of shape (n_rows, n_outputs)
+        Outputs to try it on.
+    seed : int
+        For every random state that was left open.
+    name : str
+        What to call the argument in an error.
+
+    Returns
+    -------
+    regressor : regressor
+        A clone, wrapped in `sklearn.multioutput.MultiOutputRegressor` if it does one output only.
+
+    Raises
+    ------
+    TypeError
+        If it is no regressor, by name.
+    """
+    if not hasattr(regressor, "predict") or not hasattr(regressor, "fit"):
+        raise TypeError(
+            f"{name}={regressor!r} is no regressor: it needs fit or partial_fit, and predict."
+        )
+    fresh, tags = seeded(regressor, seed), get_tags(regressor)
+    if tags.estimator_type != "regressor":
+        raise TypeError(f"{name}={regressor!r} is a {tags.estimator_type}, not a regressor.")
+    several = tags.target_tags is not None and tags.target_tags.multi_output
+    probe = inputs[:N_PROBE], outputs[:N_PROBE]
+    if outputs.shape[1] == 1 or several or _does_several(clone(fresh), *probe):
+        return fresh
+    return MultiOutputRegressor(fresh)
+
+
+def _does_several(regressor: Any, inputs: NDArray, outputs: NDArray) -> bool:
+    """Whether a regressor whose tags do not say so takes several outputs all the same."""
+    fit = getattr(regressor, "partial_fit", regressor.fit)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of so few rows
+            return fit(inputs, outputs).predict(inputs).shape == outputs.shape
+    except (TypeError, ValueError):
+        return False
+
+
+def snapshot(estimator: Any) -> Any:
+    """Return a copy that predicts what the estimator does now, however it goes on learning."""
+    if not isinstance(estimator, BaseMultilayerPerceptron) or not hasattr(estimator, "coefs_"):
+        return deepcopy(estimator)
+    other = copy(estimator)
+    other.coefs_ = [w.copy() for w in estimator.coefs_]
+    other.intercepts_ = [b.copy() for b in estimator.intercepts_]
+    other.__dict__.pop("_optimizer", None)  # twice as large as the weights
+    return other
 
 
 class WeightAverage:

@@ -40,8 +40,9 @@ from skflow.fields._align import ALIGNMENTS
 from skflow.fields._callbacks import FitTask, ends_callbacks
 from skflow.fields._marginals import match_marginals, unlike_marginals
 from skflow.fields._mover import Mover
+from skflow.fields._training import make_regressor
 from skflow.generators._priors import make_prior
-from skflow.generators._regressors import Frame, Learner, default_perceptron, make_regressor
+from skflow.generators._regressors import Frame, Learner, default_perceptron
 from skflow.metrics import energy_distance
 
 __all__ = ["BaseGenerator"]
@@ -186,7 +187,7 @@ class BaseGenerator(Mover):
         inputs = frame.inputs(xi[:100])
         probe = np.random.default_rng(seed).standard_normal((len(inputs), self.n_features_in_))
         generator = self._default_generator() if self.generator is None else self.generator
-        regressor = make_regressor(generator, inputs, probe, seed=seed)
+        regressor = make_regressor(generator, inputs, probe, seed=seed, name="generator")
         learner = Learner(regressor, frame, self.window)
         learner.initialize(xi, self.n_features_in_)
         return learner
@@ -243,7 +244,7 @@ class BaseGenerator(Mover):
                 if since >= self.n_iter_no_change:
                     break
         except _Diverged as diverged:
-            best = diverged.good
+            best, self._run = diverged.good, None
             raise ValueError(
                 f"the generator diverged at step {diverged.step + 1}: it returned rows that are "
                 f"not finite. Choose a smaller step_size (now {self.step_size!r}) or learning_rate "
@@ -252,6 +253,13 @@ class BaseGenerator(Mover):
             ) from None
         finally:
             self._finish(best)
+            if self._run is not None:
+                self._keep(self._run)
+            if not self.warm_start:
+                self._run = None
+
+    def _keep(self, run: Run) -> None:
+        """Keep what the run has learnt, as attributes."""
 
     def _epochs(self, n_epochs: int, rng: np.random.Generator) -> Iterator[Learner]:
         """Train, and yield the learner as it is after every epoch."""
@@ -259,10 +267,9 @@ class BaseGenerator(Mover):
         rates = learner.learning_rates(self.learning_rate, n_epochs * n)
         good = learner.copy()
         flow = Live(self.field_.start(rng), rng, n)
-        if self.warm_start:  # a critic, for example, is kept along with the generator
-            if self._n_trainings > 1 and self._run is not None:
-                flow.run.resume(self._run)
-            self._run = flow.run
+        if self._n_trainings > 1 and self._run is not None:
+            flow.run.resume(self._run)  # an adversary goes on like the generator
+        self._run = flow.run
         flow.run.batch_size = self.batch_size
         for epoch in range(n_epochs):
             for k in range(n):

@@ -17,16 +17,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sklearn.neural_network import MLPClassifier, MLPRegressor
-
 from skflow._utils import check_count
 from skflow.fields import CriticGradient, Field, Recipe
 from skflow.fields._base import constant_steps
+from skflow.fields._critic import make_critic
 from skflow.generators._base import BaseGenerator
 
 __all__ = ["GANGenerator"]
-
-RATE = 1e-3  # of both perceptrons: with unequal rates, or twice as high ones, training may diverge
 
 
 class GANGenerator(BaseGenerator):
@@ -88,6 +85,9 @@ class GANGenerator(BaseGenerator):
 
     Attributes
     ----------
+    critic_ : estimator
+        The critic as the training left it; its inputs are rows about the target's mean, in units
+        of the target's standard deviation.
     generator_ : regressor
         The fitted regressor.
     loss_curve_ : list of float
@@ -184,29 +184,20 @@ class GANGenerator(BaseGenerator):
     @property
     def field(self) -> Field:  # chosen, not a parameter
         """The slope of the critic."""
-        critic = self.critic
-        if critic is None:
-            kind = MLPRegressor if self.loss == "least_squares" else MLPClassifier
-            critic = self._perceptron(kind, 2 * self._n_drawn())
+        batch = {"batch_size": 2 * self._n_drawn(), "shuffle": False}
+        critic = make_critic(self.critic, self.loss, **batch)
         return CriticGradient(critic, loss=self.loss, n_updates=self.n_critic)
 
     def _default_generator(self) -> Any:
-        return self._perceptron(MLPRegressor, self._n_drawn())
+        return make_critic(None, "least_squares", batch_size=self._n_drawn(), shuffle=False)
 
-    def _perceptron(self, kind: Any, batch_size: int) -> Any:
-        return kind(
-            hidden_layer_sizes=(128, 128, 128),
-            alpha=0.0,
-            learning_rate_init=RATE,
-            beta_1=0.5,
-            batch_size=batch_size,
-            shuffle=False,
-        )
+    def _keep(self, run: Any) -> None:
+        self.critic_ = run.critic.estimator
 
     def _auto(self) -> Recipe:
         return Recipe(schedule="constant", align="affine", n_noise=0, step_size=constant_steps)
 
     def _check_parameters(self) -> None:
         check_count(self.n_critic, name="n_critic")
-        self.field.recipe()  # refuses an unknown loss, and what is no critic
+        check_count(self.batch_size, name="batch_size")
         super()._check_parameters()

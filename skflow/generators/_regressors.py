@@ -9,7 +9,6 @@ are fitted anew to a sliding window of the last batches.
 
 from __future__ import annotations
 
-import warnings
 from collections import deque
 from collections.abc import Callable
 from copy import deepcopy
@@ -20,16 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.multioutput import MultiOutputRegressor
 from sklearn.neural_network import MLPRegressor
-from sklearn.utils import get_tags
 
-from skflow.fields._training import RATES, cosine, rate_name, seeded, set_learning_rate
+from skflow.fields._training import RATES, cosine, rate_name, set_learning_rate
 
-__all__ = ["Frame", "Learner", "default_perceptron", "make_regressor"]
+__all__ = ["Frame", "Learner", "default_perceptron"]
 
 ROWS_AT_ONCE = 8192  # of a long table, so that hidden layers stay in the cache
-N_PROBE = 16  # rows that tell whether a regressor can do several outputs
 LAST_RATE = 0.05  # of the learning rate is left at the end, if it is "auto"
 
 
@@ -75,55 +71,6 @@ def default_perceptron(n_rows: int) -> Any:
         batch_size=min(128, n_rows),
         shuffle=False,  # every batch is a fresh draw
     )
-
-
-def make_regressor(generator: Any, xi: NDArray, Y: NDArray, *, seed: int) -> Any:
-    """Return a fresh regressor of several outputs.
-
-    Parameters
-    ----------
-    generator : regressor
-        What the user gave.
-    xi : ndarray of shape (n_rows, latent_dim)
-        Inputs to try it on.
-    Y : ndarray of shape (n_rows, n_features)
-        Outputs to try it on.
-    seed : int
-        For every random state that was left open.
-
-    Returns
-    -------
-    regressor : regressor
-        A clone, wrapped in `sklearn.multioutput.MultiOutputRegressor` if it does one output only.
-
-    Raises
-    ------
-    TypeError
-        If it is no regressor, by name.
-    """
-    if not hasattr(generator, "predict") or not hasattr(generator, "fit"):
-        raise TypeError(
-            f"generator={generator!r} is no regressor: it needs fit or partial_fit, and predict."
-        )
-    regressor = seeded(generator, seed)
-    tags = get_tags(regressor)
-    if tags.estimator_type != "regressor":
-        raise TypeError(f"generator={generator!r} is a {tags.estimator_type}, not a regressor.")
-    several = tags.target_tags is not None and tags.target_tags.multi_output
-    if Y.shape[1] == 1 or several or _does_several(clone(regressor), xi[:N_PROBE], Y[:N_PROBE]):
-        return regressor
-    return MultiOutputRegressor(regressor)
-
-
-def _does_several(regressor: Any, xi: NDArray, Y: NDArray) -> bool:
-    """Whether a regressor whose tags do not say so takes several outputs all the same."""
-    fit = getattr(regressor, "partial_fit", regressor.fit)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of so few rows
-            return fit(xi, Y).predict(xi).shape == Y.shape
-    except (TypeError, ValueError):
-        return False
 
 
 class Learner:

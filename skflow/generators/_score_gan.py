@@ -15,13 +15,16 @@ Models. arXiv:2305.16150, algorithm 1 and eqs. 24-28.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from skflow._utils import check_count
-from skflow.fields import DenoiserDifference, Field, LearnedDenoiser, Recipe
+from skflow.fields import DenoiserDifference, Field, Recipe
 from skflow.fields._base import constant_steps
+from skflow.fields._denoisers import make_denoiser
+from skflow.fields._terms import DifferenceRun
 from skflow.generators._base import BaseGenerator
 from skflow.schedules import KarrasSchedule
 
@@ -41,9 +44,9 @@ class ScoreGANGenerator(BaseGenerator):
     ----------
     generator : regressor, default=None
         Any regressor, as in `SDFlowGenerator`, with the same default.
-    denoiser : LearnedDenoiser, regressor, "kernel" or callable, default=None
+    denoiser : {"learned", "kernel"}, regressor, callable or Denoiser, default="learned"
         What the target's score comes from, see `TargetScore`; the denoiser of the generator's rows
-        starts as a copy of a learned one. None is a `LearnedDenoiser`.
+        starts as a copy of a learned one.
     weights : tuple of two floats, default=(1.0, 1.0)
         μ_p and μ_q. (2, 1) are those of diffusion models; they draw rows together.
     n_updates : int, default=3
@@ -89,6 +92,9 @@ class ScoreGANGenerator(BaseGenerator):
 
     Attributes
     ----------
+    denoiser_ : LearnedDenoiser
+        The denoiser of the generator's rows as the training left it, ``denoiser_(Z, sigma)`` for
+        rows Z less ``center_``; the target's is ``field_.denoiser_``.
     generator_ : regressor
         The fitted regressor.
     loss_curve_ : list of float
@@ -140,7 +146,7 @@ class ScoreGANGenerator(BaseGenerator):
         self,
         generator: Any = None,
         *,
-        denoiser: Any = None,
+        denoiser: Any = "learned",
         weights: tuple[float, float] = (1.0, 1.0),
         n_updates: int = 3,
         latent_dim: int | None = None,
@@ -188,10 +194,16 @@ class ScoreGANGenerator(BaseGenerator):
     @property
     def field(self) -> Field:  # chosen, not a parameter
         """The difference of the two learned scores."""
-        denoiser = LearnedDenoiser() if self.denoiser is None else self.denoiser
         return DenoiserDifference(
-            denoiser, source="learned", weights=self.weights, n_updates=self.n_updates
+            self.denoiser, source="learned", weights=self.weights, n_updates=self.n_updates
         )
+
+    def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
+        return {"denoiser": make_denoiser, "schedule": self._make_schedule}
+
+    def _keep(self, run: Any) -> None:
+        difference: Any = run if isinstance(run, DifferenceRun) else run.runs[1][1]
+        self.denoiser_ = difference.D_q.denoiser
 
     def _auto(self) -> Recipe:
         schedule = KarrasSchedule(sigma_min="nn_column", rho=3.0)

@@ -192,6 +192,9 @@ class KernelSum:
         divergence : ndarray of shape (n_queries,), float64
             A number without unit, not negative up to rounding.
         """
+        if self.dtype != np.float64:  # a difference of squares
+            rows = KernelSum(self.rows.astype(np.float64), self.weight)
+            return rows.divergence(Z, sigma, log_weight=log_weight)
         x = self.inside(self.rows)
         values = np.column_stack([x, np.einsum("ij,ij->i", x, x)])
         mean, _ = self.average(Z.astype(np.float64), sigma, values, log_weight=log_weight)

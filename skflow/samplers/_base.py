@@ -269,6 +269,9 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
     ) -> NDArray:
         """Fit, and return X as it is: the target is where it should be.
 
+        Flows in which the target does not rest (along a score alone, or a critic's slope) move X
+        like any other rows.
+
         Parameters
         ----------
         X : array-like of shape (n_rows, n_features)
@@ -283,10 +286,10 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         Returns
         -------
         X : ndarray of shape (n_rows, n_features)
-            A copy of X.
+            A copy of X, or X moved.
         """
         self.fit(X, y, X_source=X_source, sample_weight=sample_weight)
-        return np.array(check_rows(X, name="X"))
+        return np.array(check_rows(X, name="X")) if self.field_.rests else self.transform(X)
 
     def transform(self, X: ArrayLike) -> NDArray:
         """Move source rows onto the target.
@@ -407,13 +410,13 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
                   σ² ∇ \log \frac{p(x; σ)}{q(x; σ)} = D_p(x; σ) - D_q(x; σ)
 
         The score difference is its slope. Its exponential is what a source row should weigh to
-        stand for the target.
+        stand for the target, as far as the two kernel densities are to be trusted: in few columns.
 
         Parameters
         ----------
         X : array-like of shape (n_rows, n_features)
-            Source rows. They are the source q themselves, unless ``X_source`` was given to ``fit``:
-            then its reference rows are.
+            Source rows. They are the source q themselves, each left out of its own density, unless
+            ``X_source`` was given to ``fit``: then its reference rows are.
         bandwidth : float or str, default="silverman"
             σ: a number in the units of the data or the name of a bandwidth of the target.
 
@@ -427,7 +430,9 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         Y = (X - self.center_).astype(np.float64)
         source = Y if self._path is None else self._path.start
         with compute_threads(self.n_jobs):
-            return log_ratio(Y, self._target, source, bandwidth, weight=self._weight)
+            return log_ratio(
+                Y, self._target, source, bandwidth, weight=self._weight, leave_out=source is Y
+            )
 
     # ----------------------------------------------------------------------------------- score
     def score(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> float:

@@ -46,6 +46,7 @@ from skflow.fields import (
     compute_threads,
 )
 from skflow.fields._base import constant_steps
+from skflow.fields._denoisers import KernelDenoiser, make_denoiser
 from skflow.samplers._score_sampler import ScoreSampler
 from skflow.schedules import KarrasSchedule
 
@@ -62,8 +63,9 @@ class DiffusionSampler(ScoreSampler):
 
     The probability flow of a diffusion model, on the grid of Karras et al. Rows start as the target
     blurred by the first bandwidth, or are mapped there: with ``align="affine"`` by the optimal map
-    between the Gaussians of the source and of the blurred target. Without alignment every row moves
-    by itself.
+    between the Gaussians of the source and of the blurred target. Without alignment rows are taken
+    to be as noisy as that already, samples begin with rows of the base plus noise, and every row
+    moves by itself.
 
     Parameters
     ----------
@@ -183,14 +185,15 @@ class DiffusionSampler(ScoreSampler):
         return WeightedSum([(2 / whole, score), (own / whole, Entropy(NARROW))])
 
     def _auto(self) -> Recipe:
-        is_kernel = isinstance(self.denoiser, str) and self.denoiser == "kernel"
+        is_kernel = isinstance(make_denoiser(self.denoiser), KernelDenoiser)
         schedule = KarrasSchedule(sigma_min="auto" if is_kernel else "0.5*nn_column")
         return Recipe(schedule=schedule, align="affine", n_noise=0, step_size=constant_steps)
 
     def _check_parameters(self) -> None:
         lookup(SOLVERS, self.solver, name="solver")
         if self.alpha is not None:
-            if not isinstance(self.alpha, Real) or not 0 <= self.alpha <= 1:
+            is_number = isinstance(self.alpha, Real) and not isinstance(self.alpha, bool)
+            if not is_number or not 0 <= self.alpha <= 1:
                 raise ValueError(f"alpha must be None or in [0, 1], got {self.alpha!r}.")
             if self.solver == "heun":
                 raise ValueError(
@@ -202,14 +205,19 @@ class DiffusionSampler(ScoreSampler):
     def _fit_field(self, X_source: ArrayLike | None) -> None:
         super()._fit_field(X_source)
         self._score_ = self.field_
-        if self.alpha:  # densities belong to the probability flow
-            self._score_ = TargetScore(self.denoiser)
-            X, rng = self._target, np.random.default_rng([*self._seed, 0])
-            self._score_.fit(X, self.sigmas_, self._weight, origin=self.center_, rng=rng)
+        if isinstance(self.field_, WeightedSum):  # densities belong to the probability flow
+            self._score_ = self.field_.fields_[0][1]
         self._next_sigmas = np.append(self.sigmas_[1:], 0.0)
 
     def _first_level(self) -> float:
         return float(self.sigmas_[0])
+
+    def _draw_base(self, n: int, rng: np.random.Generator) -> NDArray:
+        rows = super()._draw_base(n, rng)
+        if self._path is not None or self._fitted_recipe.align is not None:
+            return rows  # which are mapped to where the blurred target is
+        noise = rng.standard_normal(rows.shape, dtype=rows.dtype.type)
+        return rows + rows.dtype.type(self.sigmas_[0]) * noise
 
     def _step(self, flow: Flow, Y: NDArray, k: int) -> NDArray:
         solve = euler if self.alpha is not None else SOLVERS[self.solver]
@@ -221,8 +229,10 @@ class DiffusionSampler(ScoreSampler):
         .. math:: \log p(x; σ_n) = \log N(y(σ_1); m, C + σ_1² I)
                   - \int_{σ_n}^{σ_1} \frac{∇·v(y(σ); σ)}{σ} \, dσ, \qquad y(σ_n) = x
 
-        A row is taken up the probability flow to where the noise is so large that only the target's
-        mean and covariance matter, and the flow's divergence says how its density changed.
+        A row is taken up the probability flow to the first noise level, where samples begin with
+        a Gaussian, and the flow's divergence says how its density changed. It is the density of
+        the model; that of the target, blurred, comes out if the first level is so wide
+        (``KarrasSchedule("5*rms")``) that only mean and covariance are left there.
 
         Parameters
         ----------
@@ -280,11 +290,11 @@ def euler(
     moved : ndarray of shape (n_rows, n_features)
         The rows at the next level.
     """
-    ratio, order = following / sigma, 1 if alpha is None else 2 - alpha
+    ratio, order = following / sigma, 1.0 if alpha is None else 2 - float(alpha)
     moved = Y + (1 - ratio**order) * flow.velocity(Y, Y, sigma)
     if alpha is None or alpha == 1 or following == 0:
         return moved
-    level = following * float(np.sqrt(1 - ratio ** (2 - 2 * alpha)))
+    level = following * float(np.sqrt(1 - ratio ** (2 * order - 2)))
     return moved + level * flow.noise(Y)
 
 

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from skflow._utils import check_rows, draw_rows
 from skflow.fields import Discriminator, Recipe
 from skflow.fields._align import affine_map, apply_affine
-from skflow.samplers._score_sampler import MovesTarget
+from skflow.samplers._base import BaseSampler
 
 __all__ = ["DiscriminatorFlowSampler"]
 
@@ -29,7 +29,7 @@ N_ALIGNED = 2000  # rows of the base, for the affine map and for how far they re
 FAR = 1.5  # times as far as any row of the base: the critic knows nothing there
 
 
-class DiscriminatorFlowSampler(MovesTarget):
+class DiscriminatorFlowSampler(BaseSampler):
     r"""Move rows along the slope of a critic that was taught on the whole way.
 
     .. math:: y ← y + \frac{η}{N} \, s² ∇_y h(y, k/N), \quad k = 0 … N-1
@@ -166,12 +166,13 @@ class DiscriminatorFlowSampler(MovesTarget):
         draw = self._draw_base
         if X_source is not None:
             rows = check_rows(X_source, name="X_source", n_features=self.n_features_in_)
-            draw = partial(draw_rows, (rows - self.center_).astype(self._target.dtype))
+            source = (rows - self.center_).astype(self._target.dtype)
+            draw = partial(draw_rows, source)
         d = self.n_features_in_
         self._affine = np.zeros(d), np.eye(d), np.zeros(d)
         is_gaussian = isinstance(self.base, str) and self.base == "gaussian"
         if X_source is not None or not is_gaussian:  # which has the target's moments already
-            some = draw(N_ALIGNED, self._rng())
+            some = draw(N_ALIGNED, self._rng()) if X_source is None else source
             self._affine = affine_map(some, self._target, self._weight)
         rows = apply_affine(draw(N_ALIGNED, self._rng()), self._affine)
         self._reach = FAR * float(np.linalg.norm(rows, axis=1).max())

@@ -3,11 +3,16 @@
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.ensemble import (
+    ExtraTreesRegressor,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+)
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
+from sklearn.svm import SVR
 
 from skflow.fields import (
     CriticGradient,
@@ -20,8 +25,10 @@ from skflow.fields import (
     TargetScore,
     WeightedSum,
     critic_output,
+    input_gradient,
     pull_back,
 )
+from skflow.fields._training import WeightAverage
 from skflow.kernels import kernel_mean, log_kernel_density
 
 SIGMA = 0.9
@@ -227,14 +234,13 @@ def test_the_critic_with_the_exact_log_ratio_gives_the_score_difference():
 )
 def test_losses_of_adversarial_networks_are_factors(tables, loss, factor):
     X, Y = tables
-    critic = LogisticRegression()
-    plain = velocity(CriticGradient(critic), X, Y)
-    v = velocity(CriticGradient(critic, loss=loss), X, Y)
-    field = CriticGradient(critic).fit(X, np.array([SIGMA]))
-    run = field.start(np.random.default_rng(0))
-    run.velocity(Y, Y, SIGMA)
-    h = run.critic.estimator.decision_function(run.critic.inputs(Y))
-    np.testing.assert_allclose(v, factor(h)[:, None] * plain, atol=1e-12)
+    critic = Ridge() if loss == "least_squares" else LogisticRegression()
+    run = CriticGradient(critic, loss=loss).fit(X, np.array([SIGMA]))
+    run = run.start(np.random.default_rng(0))
+    v = run.velocity(Y, Y, SIGMA)
+    h, slope = input_gradient(run.critic.estimator, run.critic.inputs(Y))
+    # s² times the slope per unit of the data, which is the slope per unit s over s
+    np.testing.assert_allclose(v, (run.critic.scale * factor(h))[:, None] * slope, atol=1e-12)
 
 
 def test_a_trained_critic_finds_the_score_difference_of_two_gaussians():
@@ -246,6 +252,42 @@ def test_a_trained_critic_finds_the_score_difference_of_two_gaussians():
     assert np.abs(velocity(CriticGradient(quadratic, blur=True), X, Y, 1.0) - exact).mean() < 0.15
     perceptron = CriticGradient(n_updates=20, blur=True)
     assert np.abs(velocity(perceptron, X, Y, 1.0) - exact).mean() < 0.3
+
+
+@pytest.mark.parametrize("regressor", [SVR(), HistGradientBoostingRegressor(max_iter=3)])
+def test_regressors_of_one_output_are_wrapped(tables, regressor):
+    X, Y = tables
+    v = velocity(TargetScore(LearnedDenoiser(regressor, batch_size=30)), X, Y)
+    assert v.shape == Y.shape
+    with pytest.raises(TypeError, match=r"denoiser=LogisticRegression\(\) is a classifier"):
+        velocity(TargetScore(LogisticRegression()), X, Y)
+
+
+def test_a_denoiser_that_is_fitted_at_once_is_refreshed_alike(tables):
+    X, _ = tables
+    forest = ExtraTreesRegressor(n_estimators=10, min_samples_leaf=20)
+    field = DenoiserDifference(LearnedDenoiser(forest), source="learned")
+    at_rest = velocity(field, X, X.copy())
+    moved = velocity(field, X, X + 2)
+    assert np.sqrt(np.mean(at_rest**2)) < 0.15 * np.sqrt(np.mean(moved**2))
+
+
+def test_weights_are_averaged_over_the_last_ninth():
+    net = MLPClassifier(hidden_layer_sizes=(2,)).partial_fit([[0.0], [1.0]], [0, 1], classes=[0, 1])
+    average = WeightAverage()
+    for k in range(900):
+        net.coefs_ = [np.full_like(w, k) for w in net.coefs_]
+        average.add(net)
+    average.give(net)
+    # weights k enter with k^8 over the sum of such: their mean is 9/10 of the last
+    assert net.coefs_[0].mean() == pytest.approx(0.9 * 900, rel=0.01)
+
+
+def test_critics_of_the_wrong_kind_are_refused(tables):
+    with pytest.raises(TypeError, match="loss='least_squares' wants a regressor as critic"):
+        velocity(CriticGradient(LogisticRegression(), loss="least_squares"), *tables)
+    with pytest.raises(TypeError, match="loss='log_ratio' wants a classifier as critic"):
+        velocity(CriticGradient(Ridge()), *tables)
 
 
 def test_critics_without_a_slope_are_refused_by_name(tables):

@@ -111,6 +111,47 @@ def test_samples_come_nearer_to_the_target_than_its_gaussian(target):
         flow = clone(ROWS["sd"]).set_params(random_state=seed).fit(target)
         # measured 1.1 to 2.0; the target itself is at 1.3, having 80 rows to 70
         assert energy_distance(flow.sample(400), fresh) < 3 * floor
+    longer = {
+        "gan": clone(ROWS["gan"]).set_params(n_steps=100, n_epochs=4),
+        "score-gan": clone(ROWS["score-gan"]).set_params(
+            denoiser=LearnedDenoiser(SMALL, n_updates=500), n_steps=50, n_epochs=4, n_updates=3
+        ),
+    }
+    for name, generator in longer.items():
+        flow = generator.set_params(match_marginals=False).fit(target)
+        # measured 1.2 and 6.5, the affine start being at 14
+        assert energy_distance(flow.sample(400), fresh) < (3 if name == "gan" else 10) * floor
+
+
+def test_weights_of_diffusion_draw_a_score_gan_together(target):
+    flow = clone(ROWS["score-gan"]).set_params(match_marginals=False, n_steps=40, n_epochs=3)
+    spread = {
+        w: clone(flow).set_params(weights=w).fit(target).sample(400).std() for w in ((1, 1), (2, 1))
+    }
+    assert spread[2, 1] < 0.9 * spread[1, 1]  # measured 0.72
+
+
+def test_a_score_gan_draws_its_bandwidths(target):
+    seen = []
+
+    def denoiser(Z, sigma):
+        seen.append(sigma)
+        return Z
+
+    flow = (
+        clone(ROWS["score-gan"]).set_params(denoiser=denoiser, n_steps=15, n_epochs=1).fit(target)
+    )
+    assert set(seen) <= set(flow.sigmas_)
+    assert len(set(seen)) > 5
+    assert np.any(np.diff(seen) > 0)  # not down the schedule
+
+
+def test_adversaries_are_attributes(target):
+    gan = clone(ROWS["gan"]).fit(target)
+    assert gan.critic_.predict(np.zeros((2, 3))).shape == (2,)
+    flow = clone(ROWS["score-gan"]).fit(target)
+    assert flow.denoiser_(target - flow.center_, 1.0).shape == target.shape
+    assert flow.set_params(denoiser__n_updates=7).denoiser.n_updates == 7
 
 
 def test_a_source_map_moves_unseen_source_rows(generator, target, source):
@@ -253,10 +294,18 @@ def test_warm_start_keeps_the_adversary(target, name):
     assert pickle.loads(pickle.dumps(flow)).sample(3).shape == (3, 3)
 
 
+def test_a_cold_start_has_a_fresh_adversary(target):
+    flow = clone(ROWS["gan"]).set_params(warm_start=True, n_epochs=1).fit(target)
+    first = flow.critic_
+    second = flow.set_params(warm_start=False).fit(target).critic_
+    assert second is not first
+    assert flow.set_params(warm_start=True).fit(target).critic_ is not first
+    other = flow.set_params(critic=LogisticRegression()).fit(target).critic_
+    assert isinstance(other, LogisticRegression)  # what was chosen meanwhile
+
+
 def critic_of(flow):
-    if isinstance(flow, skflow.GANGenerator):
-        return flow._run.critic.estimator
-    return flow._run.D_q.denoiser.regressor_
+    return flow.critic_ if isinstance(flow, skflow.GANGenerator) else flow.denoiser_.regressor_
 
 
 def test_warm_start_goes_on(target):
