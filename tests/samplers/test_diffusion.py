@@ -163,8 +163,8 @@ def test_log_density_ratio_of_two_gaussians(d):
 def test_log_density_ratio_of_equal_densities_is_zero_in_many_columns():
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(2, 600, 10))
-    ratio = skflow.SDFlowSampler().fit(X).log_density_ratio(Y, bandwidth=1.5)
-    assert abs(ratio.mean()) < 0.1  # measured 0.01; with themselves in their density it is -2
+    ratio = skflow.SDFlowSampler().fit(X).log_density_ratio(Y)
+    assert abs(ratio.mean()) < 0.2  # measured 0.02; were a row in its own density, 5.0
     Y[0] = 100  # alone: nothing is known of its density, and no number overflows
     assert np.isfinite(skflow.SDFlowSampler().fit(X).log_density_ratio(Y)).all()
 
