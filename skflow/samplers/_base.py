@@ -379,8 +379,12 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         n = n_samples if self._path is not None else max(n_samples, self._population())
         Y = self._run(self._draw_base(n, rng), rng)
         if self.match_marginals and self._path is None:
-            Y = match_marginals(Y, self._target, self._weight)
+            Y = self._matched(Y)
         return self._restore(Y[:n_samples], self._target.dtype)
+
+    def _matched(self, Y: NDArray) -> NDArray:
+        """Samples with the target's marginal distributions."""
+        return match_marginals(Y, self._target, self._weight)
 
     def _population(self) -> int:
         """Fewest rows that are moved together to make samples."""

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from skflow._utils import check_rows, draw_rows
 from skflow.fields import Discriminator, Recipe
 from skflow.fields._align import affine_map, apply_affine
+from skflow.fields._marginals import unlike_marginals
 from skflow.samplers._base import BaseSampler
 
 __all__ = ["DiscriminatorFlowSampler"]
@@ -62,7 +63,8 @@ class DiscriminatorFlowSampler(BaseSampler):
         Where samples start: the Gaussian with the target's moments, the uniform distribution on
         its bounding box, rows of an array, or ``base(n, rng)``, an array of n rows.
     match_marginals : bool, default=True
-        Whether ``sample`` gives every column, rank by rank, the target's quantiles, interpolated.
+        Whether ``sample`` gives columns, rank by rank, the target's quantiles, interpolated: those
+        whose target rows share values, or whose marginal differs by more than chance explains.
     n_reference : int or "auto", default="auto"
         Fewest rows that ``sample`` moves together, and most rows of ``X_source`` whose paths are
         kept. "auto" is 2000 for a source, and twice the target's rows, between 500 and 2000, for
@@ -181,6 +183,12 @@ class DiscriminatorFlowSampler(BaseSampler):
     def _fit_field(self, X_source: ArrayLike | None) -> None:
         super()._fit_field(X_source)
         self.field_.set_base(None)  # it is trained
+
+    def _matched(self, Y: NDArray) -> NDArray:
+        """Match those columns only that need it: across a gap a map of quantiles leaves rows."""
+        X, weight = self._target, self._weight
+        unlike = unlike_marginals(Y, X, weight)
+        return np.where(unlike, super()._matched(Y), Y)
 
     def _align(self, Y: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         return self._affine
