@@ -178,6 +178,17 @@ def unwrap_source(X_source: Any) -> tuple[Any, bool]:
     return X_source, False
 
 
+def refuse_source_as_y(X: Any, y: Any) -> None:
+    """Say what is wrong if a table was given where ``y``, which is ignored, stands."""
+    shape: Any = getattr(y, "shape", ())
+    wanted: Any = getattr(X, "shape", ())
+    if len(shape) == 2 and len(wanted) == 2 and shape[1] == wanted[1] and shape[0] != wanted[0]:
+        raise ValueError(
+            f"y has shape {shape} and would be ignored: if it is the source, give it as "
+            "X_source=..."
+        )
+
+
 def warn_if_sliced(flow: Any, *, stacklevel: int = 2) -> None:
     """Warn if the source of a fitted flow is likely to have been sliced by a cross-validation.
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -160,7 +161,8 @@ class DenoiserDifference(KernelField):
         check_count(self.n_updates, name="n_updates")
         make_denoiser(self.denoiser)
         lookup(SOURCES, self.source, name="source")
-        if np.shape(self.weights) != (2,) or not np.isfinite(self.weights).all():
+        numbers = all(isinstance(weight, Real) for weight in self.weights)
+        if not numbers or np.shape(self.weights) != (2,) or not np.isfinite(self.weights).all():
             raise ValueError(f"weights must be two finite numbers, got {self.weights!r}.")
         if self.source == "observed":  # two draws would be answered by a mean of two modes
             return replace(RECIPES["row"], n_noise=1)

@@ -147,6 +147,7 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
     ) -> int:
         """Validate the target, resolve what is "auto" on it, fit the field; return its rows."""
         X = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
+        self._check_source_names(X_source)
         weight = check_weights(sample_weight, X)
         self._fitted_recipe, self.step_sizes_ = self._recipe(), self._step_sizes()
         n_rows = len(X)
@@ -169,6 +170,14 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
         with compute_threads(self.n_jobs):
             self._fit_field(X_source)
         return n_rows
+
+    def _check_source_names(self, X_source: Any) -> None:
+        """Refuse a source table whose columns are others than the target's, or in another order."""
+        if X_source is not None and np.shape(X_source)[1:] == (self.n_features_in_,):
+            try:
+                validate_data(self, X_source, reset=False, skip_check_array=True)
+            except ValueError as error:
+                raise ValueError(f"X_source does not fit X: {error}") from None
 
     def _hold_out(self, X: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray | None]:
         """Rows that are learnt from; a mover may set some aside."""

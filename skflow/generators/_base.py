@@ -32,6 +32,7 @@ from skflow._utils import (
     lookup,
     make_generator,
     progress,
+    refuse_source_as_y,
     unwrap_source,
     warn_if_sliced,
 )
@@ -115,13 +116,14 @@ class BaseGenerator(Mover):
             If X is empty or not finite, or a parameter is out of its range, or training diverges;
             the message names what to change. After a divergence the generator is as it was before.
         """
+        refuse_source_as_y(X, y)
         X_source, is_whole = unwrap_source(X_source)
         self._n_source = np.shape(X_source)[0] if np.ndim(X_source) == 2 else None
         self._check_parameters()
         before = self.__dict__.get("_learner") if self.warm_start else None
         center = self.__dict__.get("center_")
         task = FitTask(self, X, y, sample_weight, n_steps=self._n_epochs())
-        n_rows = self._fit_target(X, sample_weight)
+        n_rows = self._fit_target(X, sample_weight, X_source)
         self._source_as_long = not is_whole and np.shape(X_source)[:1] == (n_rows,)
         self.has_source_ = X_source is not None
         prior = self.prior

@@ -34,6 +34,7 @@ from skflow._utils import (
     lookup,
     make_generator,
     progress,
+    refuse_source_as_y,
     unwrap_source,
     warn_if_sliced,
 )
@@ -108,6 +109,7 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
             If X is empty or not finite, or a parameter is out of its range; the message names it.
         """
         self._check_parameters()
+        refuse_source_as_y(X, y)
         X_source, is_whole = unwrap_source(X_source)
         n_steps = 0 if X_source is None else self.n_steps
         task = FitTask(self, X, y, sample_weight, n_steps=n_steps)
@@ -428,10 +430,14 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         -------
         log_ratio : ndarray of shape (n_rows,)
             Natural logarithm of the ratio, float64.
+
+        Warns
+        -----
+        UserWarning
+            If there are too few rows to be a population, and no ``X_source`` was given to ``fit``.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        Y = (X - self.center_).astype(np.float64)
+        Y = self._source(X)[0].astype(np.float64)
         source = Y if self._path is None else self._path.start
         with compute_threads(self.n_jobs):
             return log_ratio(

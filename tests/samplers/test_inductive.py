@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from sklearn.base import clone
@@ -179,3 +180,21 @@ def test_unseen_rows_stay_where_they_arrive():
         held_out = np.concatenate([source, new])
         ratio = energy_distance(moved, held_out) / energy_floor(held_out, len(moved))
         assert ratio < 3, ratio
+
+
+def test_a_source_with_other_columns_is_refused(tables):
+    target, source, _ = tables
+    frame = pd.DataFrame(target, columns=list("abc"))
+    flow = skflow.SDFlowSampler(n_steps=3)
+    for other in (frame[list("cba")], frame.rename(columns={"a": "z"})):
+        with pytest.raises(ValueError, match="X_source does not fit X: The feature names should"):
+            flow.fit(frame, X_source=other)
+        with pytest.raises(ValueError, match="X_source does not fit X: The feature names should"):
+            skflow.SDFlowGenerator(n_steps=3, n_epochs=1).fit(frame, X_source=other)
+    flow.fit(frame, X_source=pd.DataFrame(source, columns=list("abc")))
+
+
+def test_a_source_in_the_place_of_y_is_refused(tables):
+    target, source, _ = tables
+    with pytest.raises(ValueError, match=r"y has shape \(120, 3\) and would be ignored"):
+        skflow.SDFlowSampler().fit(target, source)
