@@ -12,7 +12,7 @@ rows, 3 seeds:
 - Euler's method is better than Heun's in 7 evaluations and fewer, as in the paper, and worse in 13
   and more.
 - The step of a discriminator flow is no free choice: trained with half as many steps of twice the
-  velocity it is far off (4.0), and a critic followed in steps twice as long as it knows loses (2.7).
+  velocity it is far off (4.0), a critic followed in steps twice as long as it knows loses (2.7).
 - Score-difference flow is done in 20 steps (1.1), begins to be good in 14 (1.6), and fails in 10.
 
 Prints two tables and writes ``function_evaluations.png`` into the current directory.
