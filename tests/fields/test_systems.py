@@ -145,7 +145,7 @@ def test_observed_rows_stand_for_the_mean_at_small_noise_only(tables):
         difference = velocity(observed, X, Y, sigma, Z=Z) - velocity(exact, X, Y, sigma, Z=Z)
         error[sigma] = np.sqrt(np.mean(difference**2)) / Y.std()
     assert error[0.05] < 0.05  # measured 0.001
-    assert error[50.0] > 0.9  # measured 0.97: the true mean has nearly lost the row
+    assert error[50.0] > 0.9  # measured 1.00: the true mean has lost the row
 
 
 def test_a_learned_denoiser_knows_a_gaussian():
@@ -173,8 +173,8 @@ def test_a_refreshed_denoiser_follows_the_moving_rows():
     field = DenoiserDifference(learned, source="learned", n_updates=150)
     v = velocity(field, X, Y, 1.0, sigmas=np.array([2.0, 1.0, 0.5]))
     # the score difference of the two blurred Gaussians is -(2 - 0) / (1 + 1)
-    assert abs(v.mean() + 1) < 0.2
-    assert np.abs(v + 1).mean() < 0.3
+    assert abs(v.mean() + 1) < 0.1  # measured 0.02
+    assert np.abs(v + 1).mean() < 0.1  # measured 0.02
 
 
 @pytest.mark.parametrize("denoiser", ["kernal", 3, object()])
@@ -249,9 +249,11 @@ def test_a_trained_critic_finds_the_score_difference_of_two_gaussians():
     # of the Gaussians blurred by σ = 1
     exact = -Y / [2, 5] - -(Y - [2, 0]) / [2, 2]
     quadratic = make_pipeline(PolynomialFeatures(2), LogisticRegression(C=100))
-    assert np.abs(velocity(CriticGradient(quadratic, blur=True), X, Y, 1.0) - exact).mean() < 0.15
+    assert (
+        np.abs(velocity(CriticGradient(quadratic, blur=True), X, Y, 1.0) - exact).mean() < 0.06
+    )  # measured 0.03 of 0.62
     perceptron = CriticGradient(n_updates=20, blur=True)
-    assert np.abs(velocity(perceptron, X, Y, 1.0) - exact).mean() < 0.3
+    assert np.abs(velocity(perceptron, X, Y, 1.0) - exact).mean() < 0.15  # measured 0.07
 
 
 @pytest.mark.parametrize("regressor", [SVR(), HistGradientBoostingRegressor(max_iter=3)])

@@ -43,7 +43,7 @@ def test_the_order_of_convergence(target, solver, order):
         at_sigma_min = list(flow.fit(target).staged_transform(Y))[-2]  # before the step to zero
         errors.append(np.abs(at_sigma_min - exact).max())
     orders = np.log2(np.array(errors[:-1]) / errors[1:])
-    np.testing.assert_allclose(orders[-1], order, atol=0.1)  # measured below
+    np.testing.assert_allclose(orders[-1], order, atol=0.1)  # measured 1.004 and 2.025
 
 
 def test_thirteen_evaluations(target):
@@ -211,7 +211,7 @@ def test_langevin_and_score_difference_flow_share_their_marginals(target):
             std = np.sqrt(STD**2 + (first_std**2 - STD**2) * decay**2)
             error = np.abs(np.sort(moved[:, 0]) - (mean + std * level))
             middle = np.abs(level) < 2
-            # measured at most 0.04 (sd) and 0.05 (langevin) of the standard deviation
+            # measured at most 0.03 (sd) and 0.08 (langevin) of the standard deviation
             assert error[middle].max() < 0.12 * std, name
 
 
