@@ -65,9 +65,9 @@ class Recipe:
 Frozen = Callable[[NDArray, NDArray, NDArray], NDArray]
 
 
-def constant_steps(n_steps: int) -> NDArray:
-    """Step sizes of 1 throughout."""
-    return np.ones(n_steps)
+def constant_steps(n_steps: int, size: float = 1.0) -> NDArray:
+    """Equal step sizes."""
+    return np.full(n_steps, size)
 
 
 class Run(ABC):

@@ -23,6 +23,7 @@ Mao, X. et al. (2017). Least Squares Generative Adversarial Networks. arXiv:1611
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,7 +38,7 @@ from skflow.fields._base import Frozen, Recipe, Run
 from skflow.fields._input_gradient import input_gradient, pull_back
 from skflow.fields._kernel import KernelField, KernelRun, Queries
 from skflow.fields._score_difference import RECIPES
-from skflow.fields._training import seeded, snapshot
+from skflow.fields._training import limit_batch_size, seeded, snapshot
 from skflow.kernels import KernelSum
 
 __all__ = ["LOSSES", "Critic", "CriticGradient"]
@@ -94,9 +95,7 @@ class Critic:
         rows = self.inputs(np.concatenate([X, Y]), time)[order]
         is_target = np.repeat([1, 0], [len(X), len(Y)])[order]
         if self.is_updated:
-            batch_size = self.estimator.get_params().get("batch_size")
-            if isinstance(batch_size, int) and batch_size > len(rows):  # scikit-learn warns of it
-                self.estimator.set_params(batch_size=len(rows))
+            limit_batch_size(self.estimator, len(rows))
             self.estimator.partial_fit(rows, is_target, **self.known)
         else:
             self.estimator = clone(self.estimator).fit(rows, is_target)
@@ -115,8 +114,7 @@ class Critic:
 
     def copy(self) -> Critic:
         """Return the critic as it is now."""
-        other = object.__new__(Critic)
-        other.__dict__.update(self.__dict__)
+        other = copy(self)
         if self.is_updated:  # others are fitted anew, and never changed
             other.estimator = snapshot(self.estimator)
         return other

@@ -37,9 +37,9 @@ from skflow.fields._kernel import Queries
 from skflow.fields._terms import Answer, FrozenTerm, Mean, Term
 from skflow.fields._training import (
     N_PROBE,
-    cosine,
+    FallingRate,
+    limit_batch_size,
     make_regressor,
-    set_learning_rate,
     snapshot,
 )
 from skflow.kernels import KernelSum
@@ -237,16 +237,12 @@ class LearnedDenoiser(Denoiser):
         n_updates = self.n_updates
         if is_auto(n_updates):
             n_updates = UPDATES[target.n_features > FEW_COLUMNS]
+        rate = FallingRate(self.regressor_, LAST_RATE)
         for step in range(n_updates):
-            self._set_rate(cosine(step / n_updates, LAST_RATE))
+            rate.set(step / n_updates)
             self.update(target, rng)
-        self._set_rate(1.0)
+        rate.set(0.0)  # for whoever trains it on
         return self
-
-    def _set_rate(self, share: float) -> None:
-        """Let a perceptron learn at a share of its first rate."""
-        if isinstance(self.regressor_, MLPRegressor):
-            set_learning_rate(self.regressor_, share * self.first_rate_)
 
     def begin(self, target: KernelSum, sigmas: NDArray, rng: np.random.Generator) -> None:
         """Make a fresh regressor, for bandwidths in the range of those given."""
@@ -260,15 +256,12 @@ class LearnedDenoiser(Denoiser):
         seed = int(rng.integers(2**31))
         regressor = self._regressor(target.n_features)
         self.regressor_ = make_regressor(regressor, *probe, seed=seed, name="denoiser")
-        self.first_rate_ = getattr(self.regressor_, "learning_rate_init", 0.0)
         self.is_updated = hasattr(self.regressor_, "partial_fit")
 
     def update(self, rows: KernelSum, rng: np.random.Generator, n_rows: int | None = None) -> None:
         """Learn from a batch of rows, each blurred by a noise level of its own."""
         inputs, F = self._batch(rows, n_rows or self.batch_size, rng)
-        batch_size = self.regressor_.get_params().get("batch_size")
-        if isinstance(batch_size, int) and batch_size > len(F):  # scikit-learn warns of it
-            self.regressor_.set_params(batch_size=len(F))
+        limit_batch_size(self.regressor_, len(F))
         learn = self.regressor_.partial_fit if self.is_updated else self.regressor_.fit
         learn(inputs, F[:, 0] if F.shape[1] == 1 else F)
 

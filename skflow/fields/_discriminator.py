@@ -26,14 +26,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from skflow._utils import check_count, check_scale
 from skflow.fields._align import gaussian_base
 from skflow.fields._base import Frozen, Recipe, Run
 from skflow.fields._critic import Critic, make_critic
 from skflow.fields._kernel import KernelField
-from skflow.fields._training import WeightAverage, cosine, set_learning_rate
+from skflow.fields._training import FallingRate, WeightAverage
 
 __all__ = ["Discriminator"]
 
@@ -135,12 +134,9 @@ class Discriminator(KernelField):
         base = gaussian_base(n_new, p.rows, p.weight, rng) if draw is None else draw(n_new, rng)
         base = base.astype(p.dtype)[rng.permutation(n_new)]
         Y, step, used = base[:m], np.arange(m) % N, m
-        first = getattr(self.critic_.estimator, "learning_rate_init", 0.0)
-        average = WeightAverage()
+        rate, average = FallingRate(self.critic_.estimator, LAST_RATE), WeightAverage()
         for k in range(self.n_rounds):
-            if isinstance(self.critic_.estimator, MLPClassifier | MLPRegressor):
-                rate = first * cosine(k / self.n_rounds, LAST_RATE)
-                set_learning_rate(self.critic_.estimator, rate)
+            rate.set(k / self.n_rounds)
             X = p.rows[rng.choice(p.n_rows, m, p=p.weight)]
             self.critic_.learn(X, Y, rng, np.tile(self._time(step), (2, 1)))
             average.add(self.critic_.estimator)

@@ -34,6 +34,7 @@ from skflow.fields import make_field
 from skflow.fields._align import ALIGNMENTS
 from skflow.fields._base import Field, Flow, Recipe, compute_threads
 from skflow.fields._callbacks import CallbackSupportMixin
+from skflow.fields._denoisers import make_denoiser
 from skflow.schedules import make_schedule, resolve_bandwidth
 
 __all__ = ["Mover"]
@@ -86,7 +87,11 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
 
     def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
         """Parameters that may be names, with what makes their objects, the field first."""
-        return {"field": make_field, "schedule": self._make_schedule}
+        return {
+            "field": make_field,
+            "denoiser": make_denoiser,
+            "schedule": self._make_schedule,
+        }
 
     def _make_schedule(self, spec: Any) -> Any:
         return make_schedule(self._auto().schedule if is_auto(spec) else spec)

@@ -16,8 +16,10 @@ from sklearn.utils import get_tags
 
 __all__ = [
     "RATES",
+    "FallingRate",
     "WeightAverage",
     "cosine",
+    "limit_batch_size",
     "make_regressor",
     "rate_name",
     "seeded",
@@ -118,6 +120,35 @@ def snapshot(estimator: Any) -> Any:
     other.intercepts_ = [b.copy() for b in estimator.intercepts_]
     other.__dict__.pop("_optimizer", None)  # twice as large as the weights
     return other
+
+
+def limit_batch_size(estimator: Any, n_rows: int) -> None:
+    """Let minibatches be no longer than the rows, of which scikit-learn would warn."""
+    batch_size = estimator.get_params().get("batch_size")
+    if isinstance(batch_size, int) and batch_size > n_rows:
+        estimator.set_params(batch_size=n_rows)
+
+
+class FallingRate:
+    """Learning rate of a perceptron, from its own along a cosine; other estimators keep theirs.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What is trained.
+    last : float
+        What is left of its rate at the end.
+    """
+
+    def __init__(self, estimator: Any, last: float) -> None:
+        self.estimator, self.last = estimator, last
+        self.is_perceptron = isinstance(estimator, BaseMultilayerPerceptron)
+        self.first = estimator.learning_rate_init if self.is_perceptron else 0.0
+
+    def set(self, s: float) -> None:
+        """Set the rate for the fraction s of the way."""
+        if self.is_perceptron:
+            set_learning_rate(self.estimator, self.first * cosine(s, self.last))
 
 
 class WeightAverage:

@@ -15,7 +15,6 @@ Models. arXiv:2305.16150, algorithm 1 and eqs. 24-28.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,6 @@ import numpy as np
 from skflow._utils import check_count
 from skflow.fields import DenoiserDifference, Field, Recipe
 from skflow.fields._base import constant_steps
-from skflow.fields._denoisers import make_denoiser
 from skflow.fields._terms import DifferenceRun
 from skflow.generators._base import BaseGenerator
 from skflow.schedules import KarrasSchedule
@@ -197,9 +195,6 @@ class ScoreGANGenerator(BaseGenerator):
         return DenoiserDifference(
             self.denoiser, source="learned", weights=self.weights, n_updates=self.n_updates
         )
-
-    def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
-        return {"denoiser": make_denoiser, "schedule": self._make_schedule}
 
     def _keep(self, run: Any) -> None:
         difference: Any = run if isinstance(run, DifferenceRun) else run.runs[1][1]

@@ -41,6 +41,7 @@ from skflow.fields import (
     Field,
     Flow,
     Recipe,
+    Run,
     TargetScore,
     WeightedSum,
     compute_threads,
@@ -247,26 +248,34 @@ class DiffusionSampler(ScoreSampler):
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         Y = (X - self.center_).astype(np.float64)
-        schedule = self.schedule_
-        levels = schedule.sigmas(max(N_LEVELS, self.n_steps))[::-1]
-        run = self._score_.start(self._rng())
-        change = np.zeros(len(Y))
-
-        def slopes(Z: NDArray, sigma: float) -> tuple[NDArray, NDArray]:
-            v = run.velocity(Z, Z, sigma)
-            return -v / sigma, run.divergence() / sigma
-
+        levels = self.schedule_.sigmas(max(N_LEVELS, self.n_steps))[::-1]
+        flow, change = _Followed(self._score_.start(self._rng())), np.zeros(len(Y))
         with compute_threads(self.n_jobs):
-            first = slopes(Y, float(levels[0]))
-            for low, high in pairwise(levels):
-                moved = Y + (high - low) * first[0]
-                second = slopes(moved, float(high))
-                Y = Y + (high - low) / 2 * (first[0] + second[0])
-                change += (high - low) / 2 * (first[1] + second[1])
-                first = slopes(Y, float(high))
+            for low, high in pairwise(map(float, levels)):
+                Y = heun(flow, Y, low, high)  # whose formula holds on the way up as well
+                first, second = flow.taken()
+                change += (high - low) / 2 * (first + second)
         mean, C = moments(self._target, self._weight)
         C = C + levels[-1] ** 2 * np.eye(len(C))
         return multivariate_normal(mean, C).logpdf(Y).reshape(len(Y)) - change
+
+
+class _Followed:
+    """Velocities of rows on their own, and what they do to a density: ``∇·v/σ`` of each."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.rates: list[NDArray] = []
+
+    def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
+        v = self.run.velocity(Z, Y, sigma)
+        self.rates.append(self.run.divergence() / sigma)
+        return v
+
+    def taken(self) -> list[NDArray]:
+        """Return the rates since the last time."""
+        rates, self.rates = self.rates, []
+        return rates
 
 
 def euler(
@@ -299,7 +308,7 @@ def euler(
 
 
 def heun(
-    flow: Flow, Y: NDArray, sigma: float, following: float, alpha: float | None = None
+    flow: Flow | _Followed, Y: NDArray, sigma: float, following: float, alpha: float | None = None
 ) -> NDArray:
     """Move rows from one noise level to the next by the mean slope of both ends; see `euler`."""
     v = flow.velocity(Y, Y, sigma)

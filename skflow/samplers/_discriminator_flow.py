@@ -173,10 +173,10 @@ class DiscriminatorFlowSampler(BaseSampler):
         d = self.n_features_in_
         self._affine = np.zeros(d), np.eye(d), np.zeros(d)
         is_gaussian = isinstance(self.base, str) and self.base == "gaussian"
+        some = draw(N_ALIGNED, self._rng()) if X_source is None else source
         if X_source is not None or not is_gaussian:  # which has the target's moments already
-            some = draw(N_ALIGNED, self._rng()) if X_source is None else source
             self._affine = affine_map(some, self._target, self._weight)
-        rows = apply_affine(draw(N_ALIGNED, self._rng()), self._affine)
+        rows = apply_affine(some, self._affine)
         self._reach = FAR * float(np.linalg.norm(rows, axis=1).max())
         return self.field.set_base(lambda n, rng: apply_affine(draw(n, rng), self._affine))
 

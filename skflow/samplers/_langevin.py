@@ -12,21 +12,19 @@ Models. arXiv:2305.16150, eqs. 4-6.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skflow.fields import Field, Flow, Recipe, TargetScore
+from skflow.fields._base import constant_steps
 from skflow.samplers._score_sampler import ScoreSampler
 
 __all__ = ["LangevinSampler"]
 
 STEP = 0.2  # "auto" step size: at 1/2, the usual choice, rows come out a third too wide
-
-
-def _steps(n_steps: int) -> NDArray:
-    return np.full(n_steps, STEP)
 
 
 class LangevinSampler(ScoreSampler):
@@ -145,7 +143,12 @@ class LangevinSampler(ScoreSampler):
         return TargetScore(self.denoiser)
 
     def _auto(self) -> Recipe:
-        return Recipe(schedule="geometric", align="affine", n_noise=0, step_size=_steps)
+        return Recipe(
+            schedule="geometric",
+            align="affine",
+            n_noise=0,
+            step_size=partial(constant_steps, size=STEP),
+        )
 
     def _first_level(self) -> float:
         return float(self.sigmas_[0])

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from skflow.fields._denoisers import make_denoiser
 from skflow.samplers._base import BaseSampler
 
 __all__ = ["ScoreSampler"]
@@ -17,6 +15,3 @@ class ScoreSampler(BaseSampler):
     denoiser: Any
     n_noise = 0
     first_step_norm = None
-
-    def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
-        return {"denoiser": make_denoiser, "schedule": self._make_schedule}
