@@ -117,6 +117,12 @@ class Places:
     n_rows: int
     numbers: Any
 
+    def among_drawn(self, like: NDArray, n_drawn: int) -> NDArray:
+        """Places of rows among those that were drawn, -1 of those that were not."""
+        position = np.full(self.n_rows, -1)
+        position[self.numbers] = np.arange(n_drawn)
+        return position[like]
+
     def terms(
         self,
         q: KernelSum,
@@ -149,9 +155,7 @@ class Places:
             Logs of the terms of new rows and of those rows, -inf for rows that were not drawn. A
             row in its own place has the same bits twice.
         """
-        position = np.full(self.n_rows, -1)
-        position[self.numbers] = np.arange(q.n_rows)
-        place = position[like]
+        place = self.among_drawn(like, q.n_rows)
         y = q.rows[place].astype(np.float64)
         weight = np.where(place >= 0, bias[place], -np.inf)
         return y, *(weight + log_kernel(Z, rows) for rows in (Y.astype(np.float64), y))

@@ -107,11 +107,10 @@ class _FrozenDirection:
         kernel = partial(log_gaussian, self.b)
         y, *logs = self.places.terms(self.q, self.q.log_weight, Z, like, Y, kernel)
         own, other = (np.exp(log)[:, None] for log in logs)
-        position = np.full(self.places.n_rows, 0)
-        position[self.places.numbers] = np.arange(self.q.n_rows)
+        place = self.places.among_drawn(like, self.q.n_rows)
         push = (self.sigma / self.b) ** 2
         new = (self.D_p(Y, like, Y)[0] - Y) + push * (Z - Y)
-        old = self.pull[position[like]] + push * (Z - y)
+        old = self.pull[place] + push * (Z - y)
         return (self.velocity(Z) + (own * new - other * old)).astype(Z.dtype)
 
     def velocity(self, Z: NDArray) -> NDArray:

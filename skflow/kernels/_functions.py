@@ -14,7 +14,7 @@ from skflow._utils import (
 )
 from skflow.kernels._sums import SLAB_ROWS, KernelSum
 from skflow.kernels._threads import compute_threads
-from skflow.kernels._tiles import cut, join, stream
+from skflow.kernels._tiles import cut, distance, distance_factors, join, stream
 
 __all__ = ["kernel_gradient", "kernel_mean", "log_kernel_density", "mean_distance"]
 
@@ -225,19 +225,13 @@ def mean_distance(
     """
     u, w = normalize_weights(weight_X, len(X)), normalize_weights(weight_Y, len(Y))
     center = w @ Y.astype(np.float64)
-    y = Y - center
-    B = np.vstack([-2 * y.T, np.ones(len(y)), np.einsum("ij,ij->i", y, y)])
+    _, B = distance_factors(Y - center)
     means = np.empty(len(X))
-
-    def distance(E: NDArray) -> NDArray:
-        return np.sqrt(np.maximum(E, 0, out=E), out=E)
-
     with compute_threads(n_jobs) as n_threads:
         for start in range(0, len(X), SLAB_ROWS):
-            x = X[start : start + SLAB_ROWS] - center
-            A = np.column_stack([x, np.einsum("ij,ij->i", x, x), np.ones(len(x))])
+            A, _ = distance_factors(X[start : start + SLAB_ROWS] - center)
             totals = stream(cut(A, wide=True), B, w[None], distance, n_threads)
-            means[start : start + SLAB_ROWS] = join(totals, len(x))[:, 0]
+            means[start : start + SLAB_ROWS] = join(totals, len(A))[:, 0]
     return float(u @ means)
 
 

@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 from skflow._utils import cached_value, normalize_weights
 from skflow.kernels._near import MIN_ROWS, Leaves, is_near, near_sums
 from skflow.kernels._threads import compute_threads, deal_out
-from skflow.kernels._tiles import EXP, LOG_BASE, cut, join, stream, stream_safely
+from skflow.kernels._tiles import (
+    EXP,
+    LOG_BASE,
+    cut,
+    distance,
+    distance_factors,
+    join,
+    stream,
+    stream_safely,
+)
 
 __all__ = ["SLAB_ROWS", "KernelSum"]
 
@@ -222,22 +231,19 @@ class KernelSum:
             s.
         """
         x, factor = self.inside(self.rows), -self.unit / (tau * LOG_BASE)
-        square = np.einsum("ij,ij->i", x, x)
-        B = np.vstack([-2 * x.T, np.ones(self.n_rows), square])
+        _, B = distance_factors(x)
         V = np.vstack([x.T, np.ones(self.n_rows)]) * self.weight
         mean, log_sum = np.empty(Z.shape, self.dtype), np.empty(len(Z))
 
         def exponent(E: NDArray) -> NDArray:
-            distance = np.sqrt(np.maximum(E, 0, out=E), out=E)
-            return np.multiply(distance, factor, out=E)
+            return np.multiply(distance(E), factor, out=E)
 
         with compute_threads() as n_threads:
             for start in range(0, len(Z), SLAB_ROWS):
                 part = slice(start, start + SLAB_ROWS)
-                z = self.inside(Z[part])
-                A = np.column_stack([z, np.einsum("ij,ij->i", z, z), np.ones(len(z))])
+                A, _ = distance_factors(self.inside(Z[part]))
                 totals, tops = stream_safely(cut(A, wide=False), B, V, exponent, n_threads)
-                sums, top = join(totals, len(z)), join(tops, len(z))[:, 0]
+                sums, top = join(totals, len(A)), join(tops, len(A))[:, 0]
                 mean[part] = sums[:, :-1] / sums[:, -1:] * self.unit + self.center
                 log_sum[part] = np.log(sums[:, -1]) + LOG_BASE * top
         return mean, log_sum

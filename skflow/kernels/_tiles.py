@@ -11,7 +11,16 @@ from sklearn import get_config
 
 from skflow.kernels._threads import deal_out, n_cores
 
-__all__ = ["EXP", "LOG_BASE", "cut", "join", "stream", "stream_safely"]
+__all__ = [
+    "EXP",
+    "LOG_BASE",
+    "cut",
+    "distance",
+    "distance_factors",
+    "join",
+    "stream",
+    "stream_safely",
+]
 
 TILE_ROWS = 128  # queries of one tile, always padded to this many
 # Queries that one matrix product takes side by side. Some BLAS kernels round the columns of a wider
@@ -70,6 +79,17 @@ def stream(
 
     deal_out(len(A), tile, n_threads)
     return totals
+
+
+def distance_factors(X: NDArray) -> tuple[NDArray, NDArray]:
+    """Factors A of queries and B of rows that are summed over: Bᵀ @ Aᵀ is ‖x_i - x_j‖²."""
+    square, one = np.einsum("ij,ij->i", X, X), np.ones(len(X))
+    return np.column_stack([X, square, one]), np.vstack([-2 * X.T, one, square])
+
+
+def distance(E: NDArray) -> NDArray:
+    """Distances from their squares, in place; rounding may have made these negative."""
+    return np.sqrt(np.maximum(E, 0, out=E), out=E)
 
 
 def stream_safely(
