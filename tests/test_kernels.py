@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 import sklearn
+from scipy.special import logsumexp
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from skflow.kernels import (
@@ -16,6 +17,7 @@ from skflow.kernels import (
     log_kernel_density,
     mean_distance,
 )
+from skflow.kernels._kept import kept_sums
 from skflow.kernels._near import is_near
 from skflow.kernels._tiles import TILE_ROWS
 
@@ -438,15 +440,103 @@ def test_one_wild_query_spoils_no_other():
 
 def test_bandwidths_too_small_to_be_squared():
     X = np.random.default_rng(0).uniform(size=(4500, 2))
-    np.testing.assert_allclose(kernel_mean(X, X, 1e-160, tol=1e-6), X, rtol=0, atol=1e-15)
+    for tol, rounding in [(1e-8, 1e-15), (1e-6, 1e-7)]:
+        np.testing.assert_allclose(kernel_mean(X, X, 1e-160, tol=tol), X, rtol=0, atol=rounding)
 
 
 def test_wide_bandwidths_and_short_tables_are_summed_in_full():
     Z, X, _ = clustered_case(0, np.float64, weighted=False)
     assert not is_near(KernelSum(X), KernelSum(Z), 20.0, 1e-6)
     assert not is_near(KernelSum(X[:1000]), KernelSum(Z), 0.5, 1e-6)
-    difference = kernel_mean(Z, X, 20.0, tol=1e-6) - kernel_mean(Z, X, 20.0)
+    difference = kernel_mean(Z, X, 20.0, tol=1e-8) - kernel_mean(Z, X, 20.0)
     assert np.abs(difference).max() < 1e-13 * KernelSum(X).radius
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("sigma", [0.02, 0.3, 20.0])
+def test_single_values_keep_to_the_tolerance(seed, sigma):
+    Z, X, weight = clustered_case(seed, np.float64, weighted=True)
+    Z, X, weight = Z[:1500], X[:2000], weight[:2000]
+    Z[0] = 1e3  # so far away that its sum underflows
+    rows = KernelSum(X, weight)
+    mean, log_sum = rows.sums(Z, sigma, tol=1e-6)
+    exact, exact_log = rows.sums(Z, sigma)
+    assert mean.dtype == np.float64
+    # seen: at most 0.3 of the tolerance
+    assert np.abs(mean - exact).max() <= 1e-6 * 2 * rows.radius
+    np.testing.assert_allclose(log_sum, exact_log, rtol=0, atol=1e-6)
+    assert np.abs(log_sum - exact_log).max() > 1e-10  # otherwise nothing is tested here
+
+
+# --------------------------------------------------------------------------------------- balance
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("sigma", "distance", "is_kept"),
+    [(0.2, 0.0, True), (2.0, 0.0, True), (2.0, 60.0, False), (20.0, 60.0, True)],
+)
+def test_balanced_sums_are_two_sums(dtype, sigma, distance, is_kept):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((700, 3)).astype(dtype)
+    Z = (rng.standard_normal((900, 3)) + distance).astype(dtype)
+    weight = rng.uniform(0.5, 2, 700)
+    f = rng.normal(0, 2, 900)
+    x, z = X.astype(float), Z.astype(float)
+    log_K = -((z[:, None] - x) ** 2).sum(axis=2) / (2 * sigma**2)
+    g = -logsumexp(log_K + f[:, None], axis=0) + np.log(900)
+    log_W = log_K + g + np.log(weight / weight.sum())
+    s = logsumexp(log_W, axis=1)
+    D = np.exp(log_W - s[:, None]) @ x
+    rows, queries = KernelSum(X, weight), KernelSum(Z)
+    tol = {np.float32: 1e-6, np.float64: 1e-8}[dtype]
+    single = kept_sums(rows, queries, sigma, f, 1e-6, 2)
+    exact = rows.balance(queries, sigma, f)
+    balanced = rows.balance(queries, sigma, f, tol=tol)
+    # an exponent of single precision rounds by eps ‖z - x‖²/2σ²
+    rounding = np.finfo(dtype).eps * (1 + log_K.min() ** 2) ** 0.5
+    cases = [(exact, rounding), (balanced, rounding)]
+    if single is not None:
+        cases.append((single, max(rounding, 1e-6)))
+    assert (single is not None) == is_kept  # some sums may be out of the range
+    for (actual_g, actual_D, actual_s), error in cases:
+        np.testing.assert_allclose(actual_g, g, rtol=0, atol=10 * error)
+        np.testing.assert_allclose(actual_s, s, rtol=0, atol=10 * error)
+        np.testing.assert_allclose(actual_D, D, rtol=0, atol=30 * error)
+
+
+@pytest.mark.parametrize("tol", [1e-8, 1e-6])
+def test_outliers_are_balanced_by_other_means(tol):
+    rng = np.random.default_rng(0)
+    X, Z = rng.standard_normal((500, 3)), rng.standard_normal((400, 3))
+    X[[3, 70]], Z[[5, 6, 80]] = [[30, 0, 0], [0, 0, 1e3]], [[0, 40, 0], [0, 0, 900], [3, 3, 3]]
+    rows, queries = KernelSum(X, rng.uniform(0.5, 2, 500)), KernelSum(Z)
+    f = rng.normal(0, 1, 400)
+    f[6], f[80] = 1e4, -30
+    kept = kept_sums(rows, queries, 1.0, f, tol, 1)
+    assert kept is not None
+    scales = 1 + np.abs(kept[0]), 1 + np.abs(X).max(), 1 + np.abs(kept[2])
+    for a, b, scale in zip(kept, rows.balance(queries, 1.0, f), scales, strict=True):
+        error = np.abs(a - b) / (scale[:, None] if a.ndim == 2 and np.ndim(scale) else scale)
+        assert error.max() < {1e-8: 1e-10, 1e-6: 1e-6}[tol]
+
+
+def test_balanced_sums_do_not_depend_on_the_number_of_threads():
+    rng = np.random.default_rng(0)
+    rows, queries = (KernelSum(rng.standard_normal((n, 4))) for n in (600, 800))
+    one, two = (kept_sums(rows, queries, 1.0, np.zeros(800), 1e-6, n) for n in (1, 2))
+    for a, b in zip(one, two, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_too_many_kernel_values_are_not_kept(monkeypatch):
+    rng = np.random.default_rng(0)
+    rows, queries = (KernelSum(rng.standard_normal((n, 4))) for n in (600, 800))
+    kept = rows.balance(queries, 1.0, np.zeros(800), tol=1e-6)
+    monkeypatch.setattr("skflow.kernels._kept.KEPT_BYTES", 10**6)
+    assert kept_sums(rows, queries, 1.0, np.zeros(800), 1e-6, 1) is None
+    for a, b in zip(kept, rows.balance(queries, 1.0, np.zeros(800), tol=1e-6), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=5e-6)
 
 
 def test_leaves_hold_every_row_once_and_their_boxes_hold_them():

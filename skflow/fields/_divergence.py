@@ -115,8 +115,8 @@ class FDivergence(KernelField):
         The ratio ``q(z;σ) / p(z;σ)`` of the two kernel densities is clipped to between 1/clip and
         clip. "auto" step sizes are those of the score difference at r = 1.
     tol : float, default=1e-6
-        Rows so far away that they add less than this share to a kernel sum may be left out of it,
-        which is done where it saves time; 0 sums all.
+        Share of a kernel sum that may be neglected where it saves time: rows far away, and from
+        5e-7 on digits beyond single precision. 0 sums all, in the precision of the rows.
 
     References
     ----------

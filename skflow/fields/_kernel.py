@@ -97,6 +97,11 @@ class Queries:
         return cls(every, Y, KernelSum(Z[numbers]), numbers)
 
     @property
+    def others(self) -> NDArray:
+        """Numbers of the queries that were not drawn."""
+        return np.delete(np.arange(self.every.n_rows), self.numbers)
+
+    @property
     def places(self) -> Places:
         """Where the moving rows stand among those that were drawn."""
         return Places(self.every.n_rows, self.numbers)
@@ -176,7 +181,7 @@ class KernelRun(Run):
     rng : numpy.random.Generator
         Draws the batches.
     tol : float
-        Share of a kernel sum that may be left out.
+        Share of a kernel sum that may be neglected.
     """
 
     def __init__(self, target: KernelSum, rng: np.random.Generator, tol: float) -> None:

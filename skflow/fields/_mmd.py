@@ -40,8 +40,8 @@ class MMDGradient(KernelField):
     Parameters
     ----------
     tol : float, default=1e-6
-        Rows so far away that they add less than this share to a kernel sum may be left out of it,
-        which is done where it saves time; 0 sums all.
+        Share of a kernel sum that may be neglected where it saves time: rows far away, and from
+        5e-7 on digits beyond single precision. 0 sums all, in the precision of the rows.
 
     References
     ----------

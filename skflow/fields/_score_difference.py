@@ -92,8 +92,8 @@ class KernelScoreDifference(KernelField):
         "sinkhorn": weights that are even over the columns as well, which keeps clusters in
         proportion without injected noise, at twice the kernel sums.
     tol : float, default=1e-6
-        Rows so far away that they add less than this share to a kernel sum may be left out of it,
-        which is done where it saves time; 0 sums all.
+        Share of a kernel sum that may be neglected where it saves time: rows far away, and from
+        5e-7 on digits beyond single precision. 0 sums all, in the precision of the rows.
 
     References
     ----------

@@ -41,8 +41,8 @@ class TargetScore(KernelField):
         ``denoiser(Z, sigma)`` returns D_p itself, for rows in the units of the data: for a density
         of known score s it is ``Z + sigma**2 * s(Z, sigma)``.
     tol : float, default=1e-6
-        Rows so far away that they add less than this share to a kernel sum may be left out of it,
-        which is done where it saves time; 0 sums all.
+        Share of a kernel sum that may be neglected where it saves time: rows far away, and from
+        5e-7 on digits beyond single precision. 0 sums all, in the precision of the rows.
 
     References
     ----------
@@ -94,8 +94,8 @@ class Entropy(KernelField):
     bandwidth : float, default=1.0
         c, in units of the step's bandwidth.
     tol : float, default=1e-6
-        Rows so far away that they add less than this share to a kernel sum may be left out of it,
-        which is done where it saves time; 0 sums all.
+        Share of a kernel sum that may be neglected where it saves time: rows far away, and from
+        5e-7 on digits beyond single precision. 0 sums all, in the precision of the rows.
 
     References
     ----------

@@ -49,8 +49,9 @@ class Stein(KernelField):
         b: a number in the units of the data, or the name of a bandwidth, resolved on the moving
         rows at every step. "median" is the usual rule above.
     tol : float, default=1e-6
-        Rows so far away that they add less than this share to a kernel sum over the target may be
-        left out of it, which is done where it saves time; 0 sums all.
+        Share of a kernel sum over the target that may be neglected where it saves time: rows far
+        away, and from 5e-7 on digits beyond single precision. 0 sums all, in the precision of the
+        rows.
 
     References
     ----------

@@ -69,7 +69,7 @@ class Term(ABC):
         sigma : float
             Bandwidth.
         tol : float
-            Share of a kernel sum that may be left out.
+            Share of a kernel sum that may be neglected.
 
         Returns
         -------
@@ -218,11 +218,13 @@ class TwoSidedMean(Mean):
         """Return the kernel mean, and update the potentials; see `Term`."""
         scale = (self.sigma / sigma) ** 2
         f = np.zeros(queries.every.n_rows) if self.f is None else self.f * scale
-        log_sum = queries.drawn.sums(
-            rows, sigma, log_weight=f[queries.numbers], moment=False, tol=tol
-        )[1]
-        mean = self.mean = WeightedMean(rows, sigma, -log_sum, f)
-        D, log_sum = mean.answer(queries.every, slice(None), tol)
+        g, D, log_sum = rows.balance(queries.drawn, sigma, f[queries.numbers], tol=tol)
+        mean = self.mean = WeightedMean(rows, sigma, g, f)
+        if queries.drawn is not queries.every:
+            drawn, others = (D, log_sum), queries.others
+            D, log_sum = np.empty_like(queries.every.rows), np.empty(len(f))
+            D[queries.numbers], log_sum[queries.numbers] = drawn
+            D[others], log_sum[others] = mean.answer(queries.every.rows[others], others, tol)
         self.f, self.sigma = -log_sum, sigma
         return (D, log_sum), self._frozen(mean, queries)
 
@@ -263,7 +265,7 @@ class DifferenceRun(KernelRun):
     rng : numpy.random.Generator
         Draws the batches.
     tol : float
-        Share of a kernel sum that may be left out.
+        Share of a kernel sum that may be neglected.
     D_p, D_q : Term
         The two sides.
     weight : callable, default=None

@@ -46,9 +46,9 @@ def kernel_mean(
     sample_weight : array-like of shape (n_rows,), default=None
         Non-negative weights; a row of weight two counts as two rows.
     tol : float, default=0.0
-        If positive, rows far away may be left out where that saves time: D is off by at most
-        ``tol`` times the diameter of X. Zero sums all, and gives a row the same bits whatever its
-        neighbours.
+        If positive, rows far away may be left out where that saves time, and from 5e-7 on kernel
+        values are taken in single precision: D is off by at most ``tol`` times the diameter of X.
+        Zero sums all, and gives a row the same bits whatever its neighbours.
     n_jobs : int, default=None
         Upper bound on the threads; None is all available cores. The result does not depend on it.
 
@@ -106,9 +106,9 @@ def log_kernel_density(
     sample_weight : array-like of shape (n_rows,), default=None
         Non-negative weights; a row of weight two counts as two rows.
     tol : float, default=0.0
-        If positive, rows far away may be left out where that saves time: the density is short of
-        at most ``tol`` times itself. Zero sums all, and gives a row the same bits whatever its
-        neighbours.
+        If positive, rows far away may be left out where that saves time, and from 5e-7 on kernel
+        values are taken in single precision: the density is off by at most ``tol`` times itself.
+        Zero sums all, and gives a row the same bits whatever its neighbours.
     n_jobs : int, default=None
         Upper bound on the threads; None is all available cores. The result does not depend on it.
 
@@ -165,9 +165,10 @@ def kernel_gradient(
     sample_weight : array-like of shape (n_rows,), default=None
         Non-negative weights; a row of weight two counts as two rows.
     tol : float, default=0.0
-        If positive, rows far away may be left out where that saves time: the sum is short of at
-        most ``tol`` times itself, and D is off by at most ``tol`` times the diameter of X. Zero
-        sums all, and gives a row the same bits whatever its neighbours.
+        If positive, rows far away may be left out where that saves time, and from 5e-7 on kernel
+        values are taken in single precision: the sum is off by at most ``tol`` times itself, and D
+        by at most ``tol`` times the diameter of X. Zero sums all, and gives a row the same bits
+        whatever its neighbours.
     n_jobs : int, default=None
         Upper bound on the threads; None is all available cores. The result does not depend on it.
 

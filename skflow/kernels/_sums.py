@@ -8,15 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skflow._utils import cached_value, normalize_weights
+from skflow.kernels._kept import kept_sums
 from skflow.kernels._near import MIN_ROWS, Leaves, is_near, near_sums
 from skflow.kernels._threads import compute_threads, deal_out
 from skflow.kernels._tiles import (
-    EXP,
     LOG_BASE,
     cut,
     distance,
     distance_factors,
+    exponential,
     join,
+    query_factors,
+    row_factors,
     stream,
     stream_safely,
 )
@@ -26,6 +29,8 @@ __all__ = ["SLAB_ROWS", "KernelSum"]
 SLAB_ROWS = 2**13  # queries prepared at a time
 MANY_SLABS = 16
 ROUNDING = 2.0**-6  # largest tolerated rounding error of an exponent in the fast path
+# Kernel values in single precision are 1e-7 off; of fewer pairs than these they would save nothing.
+SINGLE_TOL, SINGLE_PAIRS = 5e-7, 2**16
 
 
 class KernelSum:
@@ -77,6 +82,21 @@ class KernelSum:
         """
         return (Z - self.center) / self.unit
 
+    def take(self, which: NDArray) -> KernelSum:
+        """Sums over some of the rows, with their shares of the weight.
+
+        Parameters
+        ----------
+        which : ndarray
+            Numbers of the rows, or a mask.
+
+        Returns
+        -------
+        rows : KernelSum
+            Sums over those rows.
+        """
+        return KernelSum(self.rows[which], self.weight[which])
+
     @property
     def standard_deviation(self) -> float:
         """Standard deviation of the rows, the root mean square over the columns."""
@@ -125,9 +145,10 @@ class KernelSum:
         moment : bool, default=True
             Whether to compute D.
         tol : float, default=0.0
-            If positive, rows far away may be left out: e^s is short of at most ``tol`` times
-            itself, D is off by at most ``tol`` times the diameter of the rows, and a query's bits
-            may depend on the other queries. Zero is exact.
+            If positive, rows far away may be left out, and from 5e-7 on kernel values are taken
+            in single precision, their exponents as before: e^s is off by at most ``tol`` times
+            itself, D by at most ``tol`` times the diameter of the rows, and a query's bits may
+            depend on the other queries. Zero is exact.
 
         Returns
         -------
@@ -148,7 +169,46 @@ class KernelSum:
                     )
             x = self.inside(self.rows) if moment else np.empty((self.n_rows, 0))
             back = (self.unit, self.center) if moment else (1.0, 0.0)
-            return self._all_sums(Z, sigma, bias, log_scale, x, back, tol > 0, n_threads)
+            return self._all_sums(Z, sigma, bias, log_scale, x, back, tol, n_threads)
+
+    def balance(
+        self, queries: KernelSum, sigma: float, f: NDArray, *, tol: float = 0.0
+    ) -> tuple[NDArray, NDArray, NDArray]:
+        r"""Log-weights that make the rows' shares of the queries even, and the sums under them.
+
+        .. math:: g_j = -\log Σ_i u_i e^{f_i} K(z_i, x_j; σ), \quad
+                  D(z_i) = Σ_j W_{ij} x_j / Σ_j W_{ij}, \quad s_i = \log Σ_j W_{ij}, \quad
+                  W_{ij} = w_j e^{g_j} K(z_i, x_j; σ)
+
+        Both are `sums`; with a tolerance the second may use the first one's kernel values.
+
+        Parameters
+        ----------
+        queries : KernelSum
+            The z, with their weights u.
+        sigma : float
+            Bandwidth, in the units of the data.
+        f : ndarray of shape (n_queries,)
+            The queries' potential.
+        tol : float, default=0.0
+            As in `sums`.
+
+        Returns
+        -------
+        log_weight : ndarray of shape (n_rows,), float64
+            g.
+        mean : ndarray of shape (n_queries, n_features), dtype of X
+            D.
+        log_sum : ndarray of shape (n_queries,), float64
+            s.
+        """
+        with compute_threads() as n_threads:
+            if tol > 0 and not is_near(self, queries, sigma, tol):
+                kept = kept_sums(self, queries, sigma, f, tol, n_threads)
+                if kept is not None:
+                    return kept
+            g = -queries.sums(self, sigma, log_weight=f, moment=False, tol=tol)[1]
+            return g, *self.sums(queries, sigma, log_weight=g, log_scale=f, tol=tol)
 
     def average(
         self, Z: NDArray, sigma: float, values: NDArray, *, log_weight: NDArray | None = None
@@ -177,7 +237,7 @@ class KernelSum:
         """
         with compute_threads() as n_threads:
             bias = self.log_weight if log_weight is None else self.log_weight + log_weight
-            return self._all_sums(Z, sigma, bias, None, values, (1.0, 0.0), False, n_threads)
+            return self._all_sums(Z, sigma, bias, None, values, (1.0, 0.0), 0.0, n_threads)
 
     def divergence(self, Z: NDArray, sigma: float, *, log_weight: NDArray | None = None) -> NDArray:
         r"""Divergence of the kernel mean.
@@ -256,18 +316,15 @@ class KernelSum:
         log_scale: NDArray | None,
         values: NDArray,
         back: tuple[Any, Any],
-        wide: bool,
+        tol: float,
         n_threads: int,
     ) -> tuple[NDArray, NDArray]:
         """Average values over all rows, and take the averages back to their unit and centre."""
         top = float(bias.max())
-        x = self.inside(self.rows)
-        square = np.einsum("ij,ij->i", x, x)
-        B = np.vstack([x.T, np.ones(self.n_rows), -square / 2, bias - top])
+        B = row_factors(self.inside(self.rows), bias - top)
         with np.errstate(over="ignore"):  # a weight too small for float32 is none
             fast = B.astype(self.dtype, copy=False)
-        V = np.vstack([values.T, np.ones(self.n_rows)])
-        fast_V = V.astype(self.dtype, copy=False)
+        V = np.vstack([values.T, np.ones(self.n_rows)]).astype(self.dtype_of_values(len(Z), tol))
         sigma = np.float64(sigma) / self.unit
         mean = np.empty((len(Z), values.shape[1]), self.dtype)
         log_sum = np.empty(len(Z))
@@ -281,10 +338,10 @@ class KernelSum:
                 z = self.inside(Z[part])
                 square = np.einsum("ij,ij->i", z, z)
             scale = np.zeros(len(z)) if log_scale is None else log_scale[part] + top
-            good, D, s = self._fast_sums(fast, fast_V, z, square, sigma, scale, wide, inside)
+            good, D, s = self._fast_sums(fast, V, z, square, sigma, scale, tol > 0, inside)
             if not good.all():
                 far = z[~good], square[~good]
-                D[~good], s[~good] = self._safe_sums(B, V, *far, sigma, inside)
+                D[~good], s[~good] = self._safe_sums(B, V, *far, sigma, tol > 0, inside)
             mean[part], log_sum[part] = D * back[0] + back[1], s
 
         deal_out(n_slabs, slab, outside)
@@ -331,17 +388,16 @@ class KernelSum:
         n_threads: int,
     ) -> tuple[NDArray, NDArray, NDArray]:
         """Sum without a maximum pass; say for which queries that was accurate."""
-        reach = np.sqrt(square) + self._radius
-        info = np.finfo(B.dtype)
-        good = reach <= sigma * np.sqrt(2 * ROUNDING / info.eps)  # eps · reach²/2σ² ≤ ROUNDING
+        # values of single precision want exponents about their maximum
+        good = self.are_in_reach(square, sigma) & (V.dtype == B.dtype)
         if not good.any():
             return good, np.empty((len(z), len(V) - 1)), np.empty(len(z))
         gamma = np.full(len(z), sigma**-2.0 if sigma < 1e150 else 0.0)
         with np.errstate(over="ignore"):  # the queries for which this matters are not good
-            A = self._queries(z, gamma, scale - square * gamma / 2).astype(B.dtype)
+            A = query_factors(z, gamma, scale - square * gamma / 2).astype(B.dtype)
         tiles = cut(A, wide=wide)
-        sums = join(stream(tiles, B, V, lambda E: EXP(E, out=E), n_threads), len(z))
-        mass = sums[:, -1]
+        sums = join(stream(tiles, B, V, lambda E: exponential(E, V.dtype), n_threads), len(z))
+        mass, info = sums[:, -1], np.finfo(V.dtype)
         good &= (mass > info.tiny ** (3 / 4)) & (mass < info.max ** (3 / 4))
         with np.errstate(all="ignore"):
             return good, sums[:, :-1] / mass[:, None], np.log(mass) - scale
@@ -353,19 +409,27 @@ class KernelSum:
         z: NDArray,
         square: NDArray,
         sigma: float,
+        wide: bool,
         n_threads: int,
     ) -> tuple[NDArray, NDArray]:
-        """Sum in float64 under a running maximum: nothing over- or underflows."""
+        """Sum exponents in float64 under a running maximum: nothing over- or underflows."""
         reach = np.sqrt(square) + self._radius
         with np.errstate(divide="ignore", over="ignore"):  # σ may be too small to be squared
             gamma = np.minimum(1 / np.square(sigma), np.minimum(1e290 / reach**2, 1e290))
-        A = cut(self._queries(z, gamma, np.zeros(len(z))), wide=False)
+        A = cut(query_factors(z, gamma, np.zeros(len(z))), wide=wide)
         totals, tops = stream_safely(A, B, V, lambda E: E, n_threads)
         sums, top = join(totals, len(z)), join(tops, len(z))[:, 0]
         mass = sums[:, -1]
         return sums[:, :-1] / mass[:, None], np.log(mass) + LOG_BASE * top - square * gamma / 2
 
-    def _queries(self, z: NDArray, gamma: NDArray, offset: NDArray) -> NDArray:
-        """A = [γz, offset, γ, 1] in the base of `EXP`: A @ B is -‖z - x‖²/2σ² + bias."""
-        columns = [z * gamma[:, None], offset[:, None], gamma[:, None], np.ones((len(z), 1))]
-        return np.hstack(columns) / LOG_BASE
+    def are_in_reach(self, square: NDArray, sigma: float) -> NDArray:
+        """Whether exponents of queries z, ‖z‖² = ``square``, are accurate in the rows' dtype."""
+        reach = np.sqrt(square) + self._radius
+        # eps · reach²/2σ² ≤ ROUNDING
+        return np.asarray(reach <= sigma * np.sqrt(2 * ROUNDING / np.finfo(self.dtype).eps))
+
+    def dtype_of_values(self, n_queries: int, tol: float) -> np.dtype:
+        """In what precision kernel values are taken."""
+        if tol >= SINGLE_TOL and self.n_rows * n_queries >= SINGLE_PAIRS:
+            return np.dtype(np.float32)
+        return self.dtype

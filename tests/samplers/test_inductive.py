@@ -88,6 +88,8 @@ def test_reference_rows_come_out_exactly_as_the_flow_moved_them(sampler, tables)
     if isinstance(sampler, skflow.DiscriminatorFlowSampler):
         return  # the critic is taught on the source, if there is one
     target, source, _ = tables
+    if getattr(sampler, "field", None) == "kernel":  # sums up to a tolerance have other bits
+        sampler.set_params(field=KernelScoreDifference(tol=0))
     moved = sampler.fit(target).transform(source)
     sampler.fit(target, X_source=source)
     np.testing.assert_array_equal(sampler.transform(source), moved)
