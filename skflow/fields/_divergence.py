@@ -116,7 +116,7 @@ class FDivergence(KernelField):
         clip. "auto" step sizes are those of the score difference at r = 1.
     tol : float, default=1e-6
         Share of a kernel sum that may be neglected where it saves time: rows far away, and from
-        5e-7 on digits beyond single precision. 0 sums all, in the precision of the rows.
+        1e-6 on digits beyond single precision. 0 sums all, in the precision of the rows.
 
     References
     ----------

@@ -42,7 +42,7 @@ class TargetScore(KernelField):
         of known score s it is ``Z + sigma**2 * s(Z, sigma)``.
     tol : float, default=1e-6
         Share of a kernel sum that may be neglected where it saves time: rows far away, and from
-        5e-7 on digits beyond single precision. 0 sums all, in the precision of the rows.
+        1e-6 on digits beyond single precision. 0 sums all, in the precision of the rows.
 
     References
     ----------
@@ -95,7 +95,7 @@ class Entropy(KernelField):
         c, in units of the step's bandwidth.
     tol : float, default=1e-6
         Share of a kernel sum that may be neglected where it saves time: rows far away, and from
-        5e-7 on digits beyond single precision. 0 sums all, in the precision of the rows.
+        1e-6 on digits beyond single precision. 0 sums all, in the precision of the rows.
 
     References
     ----------

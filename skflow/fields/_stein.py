@@ -50,7 +50,7 @@ class Stein(KernelField):
         rows at every step. "median" is the usual rule above.
     tol : float, default=1e-6
         Share of a kernel sum over the target that may be neglected where it saves time: rows far
-        away, and from 5e-7 on digits beyond single precision. 0 sums all, in the precision of the
+        away, and from 1e-6 on digits beyond single precision. 0 sums all, in the precision of the
         rows.
 
     References

@@ -46,7 +46,7 @@ def kernel_mean(
     sample_weight : array-like of shape (n_rows,), default=None
         Non-negative weights; a row of weight two counts as two rows.
     tol : float, default=0.0
-        If positive, rows far away may be left out where that saves time, and from 5e-7 on kernel
+        If positive, rows far away may be left out where that saves time, and from 1e-6 on kernel
         values are taken in single precision: D is off by at most ``tol`` times the diameter of X.
         Zero sums all, and gives a row the same bits whatever its neighbours.
     n_jobs : int, default=None
@@ -106,7 +106,7 @@ def log_kernel_density(
     sample_weight : array-like of shape (n_rows,), default=None
         Non-negative weights; a row of weight two counts as two rows.
     tol : float, default=0.0
-        If positive, rows far away may be left out where that saves time, and from 5e-7 on kernel
+        If positive, rows far away may be left out where that saves time, and from 1e-6 on kernel
         values are taken in single precision: the density is off by at most ``tol`` times itself.
         Zero sums all, and gives a row the same bits whatever its neighbours.
     n_jobs : int, default=None
@@ -165,7 +165,7 @@ def kernel_gradient(
     sample_weight : array-like of shape (n_rows,), default=None
         Non-negative weights; a row of weight two counts as two rows.
     tol : float, default=0.0
-        If positive, rows far away may be left out where that saves time, and from 5e-7 on kernel
+        If positive, rows far away may be left out where that saves time, and from 1e-6 on kernel
         values are taken in single precision: the sum is off by at most ``tol`` times itself, and D
         by at most ``tol`` times the diameter of X. Zero sums all, and gives a row the same bits
         whatever its neighbours.

@@ -5,11 +5,11 @@ sum of a query in box i at most
 
 .. math:: \bar S_{ij} = W_j \exp(-δ_{ij}² / 2σ²),
 
-δ being the distance of the boxes and W_j the total weight of the leaf. Leaves are taken in the
-order of this bound. Once some have been summed, the sums S so far are a lower bound of the whole,
-and the leaves at the end of the order whose bounds add up to no more than ``tol · min S`` are left
-out. So every kernel sum is short of at most ``tol`` times itself, and a kernel mean, which is an
-average of what was summed and what was not, off by at most ``tol`` times the diameter of the data.
+δ being the distance of the boxes and W_j the total weight of the leaf. Once the leaves of the
+largest bounds have been summed, the sums S so far are a lower bound of the whole, and leaves whose
+bounds add up to no more than ``tol · min S`` are left out. So every kernel sum is short of at most
+``tol`` times itself, and a kernel mean, which is an average of what was summed and what was not,
+off by at most ``tol`` times the diameter of the data.
 
 The queries of a box are summed about its middle, which is why small bandwidths lose no accuracy.
 """
@@ -24,16 +24,17 @@ from numpy.typing import NDArray
 from sklearn.neighbors import KDTree
 
 from skflow.kernels._threads import deal_out
+from skflow.kernels._tiles import BLOCK_BYTES, EXP, LOG_BASE, buffer, exponential
 
 if TYPE_CHECKING:
     from skflow.kernels._sums import KernelSum
 
 __all__ = ["MIN_ROWS", "Leaves", "is_near", "near_sums"]
 
-LEAF_ROWS = 48  # a leaf has up to twice as many
+LEAF_ROWS = 24  # a leaf has up to twice as many
 FIRST_ROWS = 512  # summed before anything is left out
 MIN_ROWS = 4000  # of fewer rows all are summed: trees would cost more
-BLOCK_LEAVES = 40  # summed at a time
+BOX_LEAVES = 4  # neighbouring leaves of queries that are one box
 PROBES = 8  # boxes of queries that the decision looks at
 # In single precision an exponent of this size rounds by up to 2⁻¹⁰; and γ‖x‖² may be larger by this
 # factor, since what is far away hardly matters, before it may leave the range.
@@ -69,13 +70,18 @@ class Leaves:
         place = start[:, None] + np.arange((stop - start).max())
         is_row = place < stop[:, None]
         numbers = np.asarray(order)[np.minimum(place, stop[:, None] - 1)]
-        return cls(numbers, is_row, *_corners(x[numbers]))
+        return cls(numbers, is_row, *map(np.asfortranarray, _corners(x[numbers])))
+
+    def merged(self, n: int) -> tuple[NDArray, NDArray]:
+        """Numbers and ``is_row`` of n neighbours each, as one leaf; a tree has 2ᵏ leaves."""
+        shape = max(1, len(self.numbers) // n), -1
+        return self.numbers.reshape(shape), self.is_row.reshape(shape)
 
     def squared_distances(self, low: NDArray, high: NDArray) -> NDArray:
         """Squared distances of the leaves' boxes to another box."""
         gap = np.maximum(self.low - high, low - self.high)
-        np.maximum(gap, 0, out=gap)
-        return np.einsum("ij,ij->i", gap, gap)
+        np.square(np.maximum(gap, 0, out=gap), out=gap)
+        return np.asarray(gap.sum(axis=1))
 
 
 def _corners(leaves: NDArray) -> tuple[NDArray, NDArray]:
@@ -135,7 +141,8 @@ def near_sums(
     log_sum : ndarray of shape (n_queries,)
         Logarithms of the kernel sums.
     """
-    leaves, boxes = rows.leaves, queries.leaves
+    leaves = rows.leaves
+    boxes, is_query = queries.leaves.merged(BOX_LEAVES)
     x = rows.inside(rows.rows)[leaves.numbers]  # (n_leaves, size, d)
     peak = bias.max()
     weight = np.where(leaves.is_row, bias[leaves.numbers] - peak, -np.inf)
@@ -143,71 +150,86 @@ def near_sums(
     mass = top + np.log(np.exp(weight - top[:, None]).sum(axis=1))
     gamma = (rows.unit / sigma) ** 2
     z = rows.inside(queries.rows)
-    low, high = _corners(z[boxes.numbers])
-    first = -(-FIRST_ROWS // leaves.numbers.shape[1])
+    low, high = _corners(z[boxes])
+    first = min(-(-FIRST_ROWS // leaves.numbers.shape[1]), len(mass))
+    values = rows.dtype_of_values(queries.n_rows, tol)
     mean = np.empty((queries.n_rows, rows.n_features if moment else 0), rows.dtype)
     log_sum = np.empty(queries.n_rows)
 
     def box(i: int) -> None:
         bound = mass - gamma / 2 * leaves.squared_distances(low[i], high[i])
-        order = np.argsort(-bound)
-        numbers = boxes.numbers[i, boxes.is_row[i]]
+        numbers = boxes[i, is_query[i]]
         middle = (low[i] + high[i]) / 2
-        total = _Total(z[numbers] - middle, gamma, rows.dtype, moment)
-        total.add(x[order[:first]] - middle, weight[order[:first]])
-        # what the leaves from each place in the order on may add, against what there is
-        rest = np.logaddexp.accumulate(bound[order][::-1])[::-1]
-        n_kept = np.searchsorted(-rest, -np.log(tol) - total.log_sum().min())
-        for start in range(first, n_kept, BLOCK_LEAVES):
-            kept = order[start : min(start + BLOCK_LEAVES, n_kept)]
+        total = _Total(z[numbers] - middle, gamma, rows.dtype, values, moment)
+        nearest = np.argpartition(bound, -first)[-first:]
+        total.add(x[nearest] - middle, weight[nearest])
+        bound[nearest] = -np.inf
+        rest = _matter(bound, np.log(tol) + total.log_sum().min())
+        step = max(1, BLOCK_BYTES // (4 * weight.shape[1] * len(numbers)))
+        for start in range(0, len(rest), step):
+            kept = rest[start : start + step]
             total.add(x[kept] - middle, weight[kept])
         log_sum[numbers] = total.log_sum()
         if moment:
             mean[numbers] = (total.mean() + middle) * rows.unit + rows.center
 
-    deal_out(len(boxes.numbers), box, n_threads)
+    deal_out(len(boxes), box, n_threads)
     return mean, log_sum + peak
+
+
+def _matter(bound: NDArray, allowed: float) -> NDArray:
+    """Numbers of the leaves that matter: others' bounds add up to ``exp(allowed)`` at most.
+
+    One half of that is for leaves that may be left out each by itself.
+    """
+    half = allowed - np.log(2)
+    some = np.flatnonzero(bound > half - np.log(len(bound)))
+    order = some[np.argsort(bound[some])]
+    share = np.cumsum(np.exp(np.minimum(bound[order] - half, 1)))
+    return order[np.searchsorted(share, 1, side="right") :]
 
 
 class _Total:
     """Kernel sums of the queries z over whatever rows are added, under a running maximum."""
 
-    def __init__(self, z: NDArray, gamma: float, dtype: np.dtype, moment: bool) -> None:
-        self.z, self.gamma, self.dtype, self.moment = z, gamma, dtype, moment
+    def __init__(
+        self, z: NDArray, gamma: float, dtype: np.dtype, values: np.dtype, moment: bool
+    ) -> None:
+        self.gamma, self.dtype, self.values, self.moment = gamma, dtype, values, moment
         self.square = np.einsum("ij,ij->i", z, z)
-        self.top = np.full(len(z), -np.inf)
+        factors = [np.full((1, len(z)), -gamma / 2), np.ones((1, len(z))), gamma * z.T]
+        self.A = np.vstack(factors) / LOG_BASE
+        self.top = np.full(len(z), -np.inf)  # in units of LOG_BASE
         self.total = np.zeros((z.shape[1] + 1 if moment else 1, len(z)))
 
     def add(self, x: NDArray, weight: NDArray) -> None:
-        x, weight = x.reshape(-1, x.shape[-1]), weight.ravel()
-        square = np.einsum("ij,ij->i", x, x)
-        E, top = self._exponents(x, square, weight, self.dtype)
-        # What single precision rounds is a share of an exponent. That of terms that matter is near
-        # the top; if even the top is large, or out of range, double precision it has to be.
-        depth = self.gamma / 2 * np.append(self.square, square.max() / SINGLE_RANGE) - np.append(
-            top, 0
-        )
-        if self.dtype != np.float64 and not depth.max() < SINGLE_SIZE:
-            E, top = self._exponents(x, square, weight, np.dtype(np.float64))
-        E -= top.astype(E.dtype)
-        np.exp(E, out=E)
-        V = np.column_stack([x, np.ones(len(x))]) if self.moment else np.ones((len(x), 1))
-        sums = V.astype(E.dtype).T @ E
-        self.total = self.total * np.exp(self.top - top) + sums
-        self.top = top
+        d = x.shape[-1]
+        V = np.ones((weight.size, d + 3))  # [‖x‖², weight, x, 1]
+        V[:, 1], V[:, 2:-1] = weight.ravel(), x.reshape(-1, d)
+        V[:, 0] = np.einsum("ij,ij->i", V[:, 2:-1], V[:, 2:-1])
+        with np.errstate(over="ignore", invalid="ignore"):
+            E, top = self._exponents(V[:, :-1], self.dtype)
+            # What single precision rounds is a share of an exponent. That of terms that matter is
+            # near the top; if even the top is large, or out of range, double precision it has to be
+            if self.dtype != np.float64:
+                depth = (self.gamma / 2 * self.square - LOG_BASE * top).max()
+                edge = self.gamma / 2 * V[:, 0].max() / SINGLE_RANGE
+                if not max(depth, edge) < SINGLE_SIZE:
+                    E, top = self._exponents(V[:, :-1], np.dtype(np.float64))
+            E = exponential(np.subtract(E, top, out=E), self.values)
+        sums = V[:, 2 if self.moment else -1 :].T.astype(self.values) @ E
+        self.total = self.total * EXP(self.top - top) + sums
+        self.top = top.astype(np.float64)
 
-    def _exponents(
-        self, x: NDArray, square: NDArray, weight: NDArray, dtype: np.dtype
-    ) -> tuple[NDArray, NDArray]:
+    def _exponents(self, B: NDArray, dtype: np.dtype) -> tuple[NDArray, NDArray]:
         """Exponents less those parts that depend on the query alone, and their running maximum."""
-        with np.errstate(over="ignore", invalid="ignore"):  # judged by the caller
-            A = np.vstack([self.gamma * self.z.T, np.full(len(self.z), -self.gamma / 2)])
-            E = np.column_stack([x, square]).astype(dtype) @ A.astype(dtype)
-            E += weight[:, None].astype(dtype)
-            return E, np.maximum(self.top, E.max(axis=0))
+        out = buffer((len(B), self.A.shape[1]), dtype)
+        E = np.matmul(B.astype(dtype), self.A.astype(dtype), out=out)
+        return E, np.maximum(self.top.astype(dtype), E.max(axis=0))
 
     def log_sum(self) -> NDArray:
-        return np.asarray(np.log(self.total[-1]) + self.top - self.gamma / 2 * self.square)
+        log_sum = np.log(self.total[-1]) + LOG_BASE * self.top - self.gamma / 2 * self.square
+        return np.asarray(log_sum)
 
     def mean(self) -> NDArray:
         return np.asarray((self.total[:-1] / self.total[-1]).T)

@@ -30,7 +30,7 @@ SLAB_ROWS = 2**13  # queries prepared at a time
 MANY_SLABS = 16
 ROUNDING = 2.0**-6  # largest tolerated rounding error of an exponent in the fast path
 # Kernel values in single precision are 1e-7 off; of fewer pairs than these they would save nothing.
-SINGLE_TOL, SINGLE_PAIRS = 5e-7, 2**16
+SINGLE_TOL, SINGLE_PAIRS = 1e-6, 2**16
 
 
 class KernelSum:
@@ -145,7 +145,7 @@ class KernelSum:
         moment : bool, default=True
             Whether to compute D.
         tol : float, default=0.0
-            If positive, rows far away may be left out, and from 5e-7 on kernel values are taken
+            If positive, rows far away may be left out, and from 1e-6 on kernel values are taken
             in single precision, their exponents as before: e^s is off by at most ``tol`` times
             itself, D by at most ``tol`` times the diameter of the rows, and a query's bits may
             depend on the other queries. Zero is exact.

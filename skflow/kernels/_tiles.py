@@ -18,6 +18,7 @@ __all__ = [
     "LOG_BASE",
     "TILE_ROWS",
     "blocks",
+    "buffer",
     "cut",
     "distance",
     "distance_factors",
@@ -69,11 +70,11 @@ def blocks(A: NDArray, B: NDArray) -> Iterator[tuple[slice, NDArray]]:
     step = max(16, int(min(BLOCK_BYTES, allowed)) // (TILE_ROWS * B.itemsize))
     for start in range(0, B.shape[1], step):
         columns = slice(start, min(start + step, B.shape[1]))
-        E = _buffer((len(A), columns.stop - start, A.shape[2]), B.dtype)
+        E = buffer((len(A), columns.stop - start, A.shape[2]), B.dtype)
         yield columns, np.matmul(B[:, columns].T, A, out=E)
 
 
-def _buffer(shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
+def buffer(shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
     """An array of the thread's own, overwritten by the next one of its kind."""
     buffers, size = _scratch.__dict__.setdefault("buffers", {}), math.prod(shape)
     if dtype not in buffers or buffers[dtype].size < size:
@@ -87,7 +88,7 @@ def exponential(E: NDArray, dtype: np.dtype, out: NDArray | None = None) -> NDAr
     In single precision it takes a third of the time, however precise the exponents are.
     """
     if out is None:
-        out = E if E.dtype == dtype else _buffer(E.shape, dtype)
+        out = E if E.dtype == dtype else buffer(E.shape, dtype)
     if E.dtype != dtype:
         np.copyto(out, E, casting="same_kind")
         E = out
