@@ -90,12 +90,14 @@ def normalize_weights(weight: NDArray | None, n_rows: int) -> NDArray:
     return weight / weight.sum()
 
 
-def draw_evenly(weight: NDArray, n: int, rng: np.random.Generator) -> NDArray:
-    """Places of n rows drawn in proportion to their weights, one from each of n equal shares."""
-    share = np.cumsum(weight)
+def draw_evenly(share: NDArray, n: int, rng: np.random.Generator) -> NDArray:
+    """Places of n rows drawn in proportion to their weights, one from each of n equal shares.
+
+    ``share`` is the cumulative sum of the weights.
+    """
     level = (np.arange(n) + rng.random()) / n
     place = np.searchsorted(share, level * share[-1], side="right")
-    return np.minimum(place, len(weight) - 1)
+    return np.minimum(place, len(share) - 1)
 
 
 def call_for_rows(

@@ -155,6 +155,11 @@ class Field(BaseEstimator, ABC):
         return True
 
     @property
+    def divisible(self) -> bool:
+        """Whether the rows of a long table may be moved in groups, as populations of their own."""
+        return False
+
+    @property
     def rests(self) -> bool:
         """Whether rows distributed like the target stay where they are."""
         return True

@@ -230,6 +230,11 @@ class CriticGradient(KernelField):
         self.n_updates = n_updates
 
     @property
+    def divisible(self) -> bool:
+        """Whether the rows of a long table may be moved in groups: the critic needs them all."""
+        return False
+
+    @property
     def rests(self) -> bool:
         """Whether rows distributed like the target stay where they are."""
         return False
@@ -278,7 +283,9 @@ class _CriticRun(KernelRun):
         self, queries: Queries, p: KernelSum, q: KernelSum, sigma: float, tol: float
     ) -> tuple[NDArray, Frozen]:
         for _ in range(self.n_updates if self.critic.is_updated else 1):
-            X = p.rows[draw_evenly(p.weight, q.n_rows, self.rng)]  # as many, and by their weights
+            X = p.rows[
+                draw_evenly(np.cumsum(p.weight), q.n_rows, self.rng)
+            ]  # as many, and by their weights
             self.critic.learn(self._blurred(X, sigma), self._blurred(q.rows, sigma), self.rng)
         self.variance = (sigma if self.blur else self.critic.scale) ** 2
         frozen = _FrozenCritic(self.critic, self.variance)

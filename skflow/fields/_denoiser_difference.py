@@ -135,6 +135,11 @@ class DenoiserDifference(KernelField):
         return self.source != "observed"
 
     @property
+    def divisible(self) -> bool:
+        """Whether the rows of a long table may be moved in groups: none is learnt from them."""
+        return self.source in ("kernel", "observed")
+
+    @property
     def rests(self) -> bool:
         """Whether rows distributed like the target stay where they are."""
         return self.source == "kernel" and self.denoiser == "kernel" and len(set(self.weights)) == 1

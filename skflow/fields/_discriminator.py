@@ -94,6 +94,11 @@ class Discriminator(KernelField):
         self.batch_size = batch_size
 
     @property
+    def divisible(self) -> bool:
+        """Whether the rows of a long table may be moved in groups: the critic needs them all."""
+        return False
+
+    @property
     def sees_source(self) -> bool:
         """Whether a row's velocity depends on the other moving rows."""
         return False

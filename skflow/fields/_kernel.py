@@ -25,6 +25,11 @@ __all__ = ["KernelField", "KernelRun", "Places", "Queries", "log_gaussian"]
 class KernelField(Field):
     """Base class of fields that are made of kernel sums over target rows and moving rows."""
 
+    @property
+    def divisible(self) -> bool:
+        """Whether the rows of a long table may be moved in groups."""
+        return True
+
     def fit(
         self,
         X: NDArray,
@@ -186,17 +191,17 @@ class KernelRun(Run):
 
     def __init__(self, target: KernelSum, rng: np.random.Generator, tol: float) -> None:
         self.target, self.rng, self.tol = target, rng, tol
-        self._order: NDArray | None = None
+        self._start: KernelSum | None = None
 
     def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
         """Velocity at the queries Z of the population Y; see `Run.velocity`."""
         size, p, numbers = self.batch_size, self.target, None
         if size is not None and size < p.n_rows:
-            p = KernelSum(p.rows[self._draw(size, p.leaf_order, p.weight)])
+            p = KernelSum(p.rows[self._draw(size, p)])
         if size is not None and size < len(Y):
-            if self._order is None:  # rows keep to their neighbours on the way
-                self._order = KernelSum(Y).leaf_order
-            numbers = self._draw(size, self._order)
+            if self._start is None:  # rows keep to their neighbours on the way
+                self._start = KernelSum(Y)
+            numbers = self._draw(size, self._start)
         queries = Queries.of(Z, Y, numbers)
         q = queries.drawn if Z is Y else KernelSum(Y if numbers is None else Y[numbers])
         v, self._frozen = self._evaluate(queries, p, q, sigma, 0.0 if self.by_row else self.tol)
@@ -204,7 +209,7 @@ class KernelRun(Run):
 
     def renew(self) -> None:
         """Forget what belongs to single rows; see `Run.renew`."""
-        self._order = None
+        self._start = None
 
     def frozen(self) -> Frozen:
         """Return the velocity of the last evaluation; see `Run.frozen`."""
@@ -216,10 +221,9 @@ class KernelRun(Run):
     ) -> tuple[NDArray, Frozen]:
         """Velocity at the queries, given the rows that stand for p and q; and frozen."""
 
-    def _draw(self, size: int, order: NDArray, weight: NDArray | None = None) -> NDArray:
+    def _draw(self, size: int, rows: KernelSum) -> NDArray:
         """Draw a batch in proportion to the weights, a row from each of equal shares of the total.
 
-        The rows of a share are neighbours in the order, so a batch looks like the whole.
+        The rows of a share are neighbours in a tree, so a batch looks like the whole.
         """
-        share = np.ones(len(order)) if weight is None else weight[order]
-        return order[draw_evenly(share, size, self.rng)]
+        return rows.leaf_order[draw_evenly(rows.leaf_shares, size, self.rng)]

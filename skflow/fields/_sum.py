@@ -69,6 +69,11 @@ class WeightedSum(Field):
         return any(field.sees_source for _, field, _ in self._parts())
 
     @property
+    def divisible(self) -> bool:
+        """Whether the rows of a long table may be moved in groups, by all the parts."""
+        return all(field.divisible for _, field, _ in self._parts())
+
+    @property
     def rests(self) -> bool:
         """Whether rows distributed like the target stay where they are, in all the parts."""
         return all(field.rests and rows is None for _, field, rows in self._parts())

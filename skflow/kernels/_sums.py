@@ -103,10 +103,15 @@ class KernelSum:
         deviation = self.inside(self.rows)
         return float(self.unit * np.sqrt(np.mean(self.weight @ deviation**2)))
 
-    @property
+    @cached_value
     def leaf_order(self) -> NDArray:
         """Numbers of the rows in the order of the tree."""
         return self.leaves.numbers[self.leaves.is_row]
+
+    @cached_value
+    def leaf_shares(self) -> NDArray:
+        """Cumulative weights of the rows in the order of the tree."""
+        return np.cumsum(self.weight[self.leaf_order])
 
     @cached_value
     def leaves(self) -> Leaves:
@@ -114,7 +119,8 @@ class KernelSum:
         return Leaves.of(self.inside(self.rows))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "leaves"}
+        built = "leaves", "leaf_order", "leaf_shares"
+        return {name: value for name, value in self.__dict__.items() if name not in built}
 
     def sums(
         self,

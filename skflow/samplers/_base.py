@@ -41,6 +41,7 @@ from skflow._utils import (
 from skflow.fields import Flow, Live, Replay, compute_threads, displacement
 from skflow.fields._align import ALIGNMENTS, apply_affine, gaussian_base, uniform_base
 from skflow.fields._callbacks import FitTask, ends_callbacks
+from skflow.fields._groups import Groups
 from skflow.fields._marginals import match_marginals
 from skflow.fields._mover import Mover
 from skflow.fields._score_difference import log_ratio
@@ -49,9 +50,9 @@ from skflow.samplers._path import Path
 
 __all__ = ["BaseSampler"]
 
-# "auto" batches: of tables no longer than the first all rows are taken; of others as many as the
-# second says at the first bandwidth and the third (or all rows, if there are fewer) at the last.
-ALL_ROWS, FIRST_ROWS, LAST_ROWS = 2000, 300, 5000
+# "auto" batches: tables of twice as many rows as the first are moved in groups of about so many;
+# batches grow from the second to the rows of a group.
+GROUP_ROWS, FIRST_ROWS = 2000, 300
 # "auto" for n_reference: most reference rows of a source; and, for samples, twice the target's rows
 # between these bounds, since more particles see no more of a small table.
 REFERENCE_ROWS = 500, 2000
@@ -153,10 +154,11 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
     def _fit_schedule(self) -> None:
         """Resolve the bandwidths, on as many rows as a batch may have."""
         X, weight = self._target, self._weight
-        if is_auto(self.batch_size) and len(X) > LAST_ROWS:  # in proportion to the weights
+        if is_auto(self.batch_size) and self._n_resolved() < len(X):  # in proportion to the weights
             rng = self._rng()
             order = rng.permutation(len(X))
-            X, weight = X[order[draw_evenly(weight[order], LAST_ROWS, rng)]], None
+            share = np.cumsum(weight[order])
+            X, weight = X[order[draw_evenly(share, self._n_resolved(), rng)]], None
         self.schedule_.fit(X, sample_weight=weight)
 
     def _check_parameters(self) -> None:
@@ -168,14 +170,22 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         if isinstance(self.base, str) or self.base is None:
             lookup(BASES, self.base, name="base")
 
+    def _n_resolved(self) -> int:
+        """Number of target rows that the last of growing batches has at least."""
+        return len(self._target) if len(self._target) < 2 * GROUP_ROWS else GROUP_ROWS
+
+    def _n_groups(self, n_rows: int) -> int:
+        """Number of groups that n_rows moving rows are divided into."""
+        return max(1, n_rows // GROUP_ROWS) if is_auto(self.batch_size) else 1
+
     def _batch_sizes(self, n_rows: int) -> list[int | None]:
         """Rows of either population that each step of n_rows moving rows is to use."""
-        n_rows = max(n_rows, len(self._target))
-        if not is_auto(self.batch_size) or n_rows <= ALL_ROWS:
+        if not is_auto(self.batch_size) or max(n_rows, len(self._target)) <= GROUP_ROWS:
             return [None if is_auto(self.batch_size) else self.batch_size] * len(self.sigmas_)
+        last = max(self._n_resolved(), n_rows // self._n_groups(n_rows))
         way = np.log(self.sigmas_[0] / self.sigmas_)
         way = np.clip(way / way[-1], 0, 1) if way[-1] > 0 else np.ones(len(way))
-        sizes = FIRST_ROWS + (min(n_rows, LAST_ROWS) - FIRST_ROWS) * way**2
+        sizes = FIRST_ROWS + (last - FIRST_ROWS) * way**3
         return [int(size) for size in np.ceil(sizes)]
 
     # ------------------------------------------------------------------------------- the loop
@@ -222,9 +232,9 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         tapes = None
         if path is not None:
             path.affine, tapes = affine, path.tapes
-        flow = Live(
-            self.field_.start(rng), rng, len(self.sigmas_), self._batch_sizes(len(Y)), tapes
-        )
+        n_groups = self._n_groups(len(Y)) if path is None and self.field_.divisible else 1
+        run = self.field_.start(rng) if n_groups == 1 else Groups(self.field_, n_groups, rng)
+        flow = Live(run, rng, len(self.sigmas_), self._batch_sizes(len(Y)), tapes)
         for moved in self._loop(flow, Y):
             if path is not None:
                 path.step_sizes = flow.step_sizes

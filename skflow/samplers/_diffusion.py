@@ -90,7 +90,7 @@ class DiffusionSampler(ScoreSampler):
     batch_size : int, None or "auto", default="auto"
         Rows that a step's means are estimated from, drawn afresh each step (all rows move). None is
         all rows; "auto" is all rows of tables up to 2000 rows, and of longer ones more as the
-        bandwidth falls, see `SDFlowSampler`.
+        bandwidth falls, in groups of about 2000 rows, see `SDFlowSampler`.
     base : {"gaussian", "uniform"}, array-like or callable, default="gaussian"
         Where samples start: the Gaussian with the target's moments, the uniform distribution on
         its bounding box, rows of an array, or ``base(n, rng)``, an array of n rows.

@@ -1,0 +1,52 @@
+r"""Rows of a long table, moved in groups.
+
+Every group is a population of its own, with batches of its own. What a batch is off by is then the
+error of one group: over the whole table such errors average out, where one batch for all would
+shift all rows alike. And the cost is that of so many small tables: linear in the rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skflow.fields._base import Field, Frozen, Run
+
+__all__ = ["Groups"]
+
+
+class Groups(Run):
+    """Flows of a field side by side: of k groups the i-th has every k-th row, from the i-th on.
+
+    Parameters
+    ----------
+    field : Field
+        The fitted field.
+    n_groups : int
+        Number of groups.
+    rng : numpy.random.Generator
+        Draws their seeds.
+    """
+
+    def __init__(self, field: Field, n_groups: int, rng: np.random.Generator) -> None:
+        seeds = rng.integers(2**63, size=n_groups)
+        self.runs = [field.start(np.random.default_rng(seed)) for seed in seeds]
+
+    def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
+        """Velocities of all rows, each by its group; see `Run.velocity`."""
+        v = np.empty_like(Z)
+        for i, run in enumerate(self.runs):
+            run.batch_size, run.by_row, run.time = self.batch_size, self.by_row, self.time
+            part = slice(i, None, len(self.runs))
+            y = np.ascontiguousarray(Y[part])
+            v[part] = run.velocity(y if Z is Y else np.ascontiguousarray(Z[part]), y, sigma)
+        return v
+
+    def renew(self) -> None:
+        """Let every group forget what belongs to single rows."""
+        for run in self.runs:
+            run.renew()
+
+    def frozen(self) -> Frozen:
+        """Refuse: rows that are to be repeated are one group."""
+        raise TypeError("a flow in groups is not recorded.")
