@@ -50,9 +50,9 @@ from skflow.samplers._path import Path
 
 __all__ = ["BaseSampler"]
 
-# "auto" batches: tables of twice as many rows as the first are moved in groups of about so many;
-# batches grow from the second to the rows of a group.
-GROUP_ROWS, FIRST_ROWS = 2000, 300
+# "auto" batches: tables of twice as many rows as the first are moved in groups of about so many, or
+# of more if there would be too many groups; batches grow from the last number to the first.
+GROUP_ROWS, MAX_GROUPS, FIRST_ROWS = 2000, 100, 300
 # "auto" for n_reference: most reference rows of a source; and, for samples, twice the target's rows
 # between these bounds, since more particles see no more of a small table.
 REFERENCE_ROWS = 500, 2000
@@ -154,11 +154,13 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
     def _fit_schedule(self) -> None:
         """Resolve the bandwidths, on as many rows as a batch may have."""
         X, weight = self._target, self._weight
-        if is_auto(self.batch_size) and self._n_resolved() < len(X):  # in proportion to the weights
+        if is_auto(self.batch_size) and _last_batch(len(X)) < len(
+            X
+        ):  # in proportion to the weights
             rng = self._rng()
             order = rng.permutation(len(X))
             share = np.cumsum(weight[order])
-            X, weight = X[order[draw_evenly(share, self._n_resolved(), rng)]], None
+            X, weight = X[order[draw_evenly(share, _last_batch(len(X)), rng)]], None
         self.schedule_.fit(X, sample_weight=weight)
 
     def _check_parameters(self) -> None:
@@ -170,19 +172,16 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         if isinstance(self.base, str) or self.base is None:
             lookup(BASES, self.base, name="base")
 
-    def _n_resolved(self) -> int:
-        """Number of target rows that the last of growing batches has at least."""
-        return len(self._target) if len(self._target) < 2 * GROUP_ROWS else GROUP_ROWS
-
     def _n_groups(self, n_rows: int) -> int:
         """Number of groups that n_rows moving rows are divided into."""
-        return max(1, n_rows // GROUP_ROWS) if is_auto(self.batch_size) else 1
+        return min(max(1, n_rows // GROUP_ROWS), MAX_GROUPS) if is_auto(self.batch_size) else 1
 
     def _batch_sizes(self, n_rows: int) -> list[int | None]:
         """Rows of either population that each step of n_rows moving rows is to use."""
         if not is_auto(self.batch_size) or max(n_rows, len(self._target)) <= GROUP_ROWS:
             return [None if is_auto(self.batch_size) else self.batch_size] * len(self.sigmas_)
-        last = max(self._n_resolved(), n_rows // self._n_groups(n_rows))
+        in_group = n_rows // self._n_groups(n_rows)
+        last = max(_last_batch(in_group), _last_batch(len(self._target)))
         way = np.log(self.sigmas_[0] / self.sigmas_)
         way = np.clip(way / way[-1], 0, 1) if way[-1] > 0 else np.ones(len(way))
         sizes = FIRST_ROWS + (last - FIRST_ROWS) * way**3
@@ -486,3 +485,8 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         warn_if_sliced(self)
         n = self._population() if self._path is None else len(self._path.start)
         return -energy_distance(X, self.sample(n), weight_X=sample_weight, n_jobs=self.n_jobs)
+
+
+def _last_batch(n_rows: int) -> int:
+    """Size of the last of growing batches that are drawn from so many rows."""
+    return n_rows if n_rows < 2 * GROUP_ROWS else GROUP_ROWS

@@ -62,9 +62,10 @@ class MMDFlowSampler(BaseSampler):
         Rows of either population that a step's means are estimated from, drawn afresh each step
         (all rows move). None is all rows. "auto" is all rows of tables up to 2000 rows. Of longer
         ones it takes more as the bandwidth falls, ``300 + (m - 300) t³`` with
-        ``t = log(σ_1/σ_k) / log(σ_1/σ_n)``; from 4000 rows on they move in groups of about 2000,
-        each a population of its own. m is the number of rows of a group. Named bandwidths are then
-        those of 2000 target rows, which is what the last batches resolve.
+        ``t = log(σ_1/σ_k) / log(σ_1/σ_n)``; from 4000 rows on they move in groups of about 2000
+        (at most 100 groups), each a population of its own. m is 2000, or all rows if there are
+        fewer than 4000. Named bandwidths are those of as many target rows: finer ones the last
+        batches would not resolve.
     base : {"gaussian", "uniform"}, array-like or callable, default="gaussian"
         Where samples start: the Gaussian with the target's moments, the uniform distribution on
         its bounding box, rows of an array, or ``base(n, rng)``, an array of n rows.

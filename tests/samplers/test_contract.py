@@ -372,7 +372,7 @@ def test_auto_batches_grow_as_the_bandwidth_falls(sampler, target):
     assert (np.diff(sizes) >= 0).all()
     assert sizes[-1] == 3000
     assert sampler._batch_sizes(10**6)[-1] == 2000  # of each group
-    assert sampler._n_groups(10**6) == 500
+    assert [sampler._n_groups(n) for n in (3999, 4000, 10**6)] == [1, 2, 100]
     constant = len(set(sampler.sigmas_)) == 1
     assert sizes[0] == (3000 if constant else 300)
     assert set(sampler._batch_sizes(len(target))) == {None}
