@@ -231,7 +231,7 @@ def mean_distance(
     with compute_threads(n_jobs) as n_threads:
         for start in range(0, len(X), SLAB_ROWS):
             A, _ = distance_factors(X[start : start + SLAB_ROWS] - center)
-            totals = stream(cut(A, wide=True), B, w[None], distance, n_threads)
+            totals = stream(cut(A, len(Y)), B, w[None], distance, n_threads)
             means[start : start + SLAB_ROWS] = join(totals, len(A))[:, 0]
     return float(u @ means)
 

@@ -19,7 +19,6 @@ from skflow.kernels._tiles import (
     BLOCK_BYTES,
     EXP,
     LOG_BASE,
-    TILE_ROWS,
     blocks,
     cut,
     exponential,
@@ -65,10 +64,11 @@ def kept_sums(
     shift = -np.median(LOG_BASE * top + np.log(queries.weight @ EXP(probes - top)))
     A[:, x.shape[1]] += shift / LOG_BASE
     A, B = A.astype(rows.dtype), B.astype(rows.dtype)
-    tiles = cut(A, wide=True)
-    u = np.zeros((len(tiles), TILE_ROWS), dtype)
+    tiles = cut(A, len(x))
+    width = tiles.shape[3]
+    u = np.zeros((len(tiles), width), dtype)
     u.ravel()[: len(z)] = queries.weight
-    kept = np.empty((len(tiles), 1, len(x), TILE_ROWS), dtype)
+    kept = np.empty((len(tiles), 1, len(x), width), dtype)
     received = np.empty((len(tiles), len(x)))
 
     def receive(i: int) -> None:
@@ -88,8 +88,8 @@ def kept_sums(
         kept[:, 0, ~good] = 0
     V = np.vstack([x.T, np.ones(len(x))]) * (rows.weight / np.where(good, total, 1.0))
     V = pad_rows(V.astype(dtype))
-    step = BLOCK_BYTES // (TILE_ROWS * dtype.itemsize)
-    sums = np.zeros((len(tiles), 1, len(V), TILE_ROWS))
+    step = BLOCK_BYTES // (width * dtype.itemsize)
+    sums = np.zeros((len(tiles), 1, len(V), width))
 
     def give(i: int) -> None:
         for start in range(0, len(x), step):

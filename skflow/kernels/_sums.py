@@ -308,7 +308,7 @@ class KernelSum:
             for start in range(0, len(Z), SLAB_ROWS):
                 part = slice(start, start + SLAB_ROWS)
                 A, _ = distance_factors(self.inside(Z[part]))
-                totals, tops = stream_safely(cut(A, wide=False), B, V, exponent, n_threads)
+                totals, tops = stream_safely(cut(A), B, V, exponent, n_threads)
                 sums, top = join(totals, len(A)), join(tops, len(A))[:, 0]
                 mean[part] = sums[:, :-1] / sums[:, -1:] * self.unit + self.center
                 log_sum[part] = np.log(sums[:, -1]) + LOG_BASE * top
@@ -401,7 +401,7 @@ class KernelSum:
         gamma = np.full(len(z), sigma**-2.0 if sigma < 1e150 else 0.0)
         with np.errstate(over="ignore"):  # the queries for which this matters are not good
             A = query_factors(z, gamma, scale - square * gamma / 2).astype(B.dtype)
-        tiles = cut(A, wide=wide)
+        tiles = cut(A, self.n_rows if wide else None)
         sums = join(stream(tiles, B, V, lambda E: exponential(E, V.dtype), n_threads), len(z))
         mass, info = sums[:, -1], np.finfo(V.dtype)
         good &= (mass > info.tiny ** (3 / 4)) & (mass < info.max ** (3 / 4))
@@ -422,8 +422,10 @@ class KernelSum:
         reach = np.sqrt(square) + self._radius
         with np.errstate(divide="ignore", over="ignore"):  # σ may be too small to be squared
             gamma = np.minimum(1 / np.square(sigma), np.minimum(1e290 / reach**2, 1e290))
-        A = cut(query_factors(z, gamma, np.zeros(len(z))), wide=wide)
-        totals, tops = stream_safely(A, B, V, lambda E: E, n_threads)
+        A = query_factors(z, gamma, np.zeros(len(z)))
+        totals, tops = stream_safely(
+            cut(A, self.n_rows if wide else None), B, V, lambda E: E, n_threads
+        )
         sums, top = join(totals, len(z)), join(tops, len(z))[:, 0]
         mass = sums[:, -1]
         return sums[:, :-1] / mass[:, None], np.log(mass) + LOG_BASE * top - square * gamma / 2

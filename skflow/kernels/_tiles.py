@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 TILE_ROWS = 128  # queries of one tile, always padded to this many
+WIDEST, MANY_TILES = 8, 16  # of few rows a tile may be so many times as wide, if so many are left
 # Queries that one matrix product takes side by side. Some BLAS kernels round the columns of a wider
 # product differently according to their position; in groups as narrow as this none does. Where a
 # row's bits may depend on its neighbours the product is as wide as the tile.
@@ -41,12 +42,20 @@ BLOCK_BYTES = 2**19  # one tile's kernel values: half of a common per-core cache
 _scratch = threading.local()
 
 
-def cut(A: NDArray, *, wide: bool) -> NDArray:
-    """Cut queries (n, k) into padded tiles of lanes, (n_tiles, groups, k, lanes)."""
-    lanes, n_tiles = TILE_ROWS if wide else LANES[A.dtype], -(-len(A) // TILE_ROWS)
-    padded = np.zeros((n_tiles * TILE_ROWS, A.shape[1]), A.dtype)
+def cut(A: NDArray, n_rows: int | None = None) -> NDArray:
+    """Cut queries (n, k) into padded tiles of lanes, (n_tiles, groups, k, lanes).
+
+    Given the number of rows that they are summed over, tiles are as wide as is fastest: threads
+    that take turns with work of less than 0.1 ms wait for each other.
+    """
+    width = TILE_ROWS
+    if n_rows is not None:
+        few = BLOCK_BYTES // (4 * TILE_ROWS * n_rows), len(A) // (MANY_TILES * TILE_ROWS)
+        width *= max(1, min(WIDEST, *few))
+    lanes, n_tiles = LANES[A.dtype] if n_rows is None else width, -(-len(A) // width)
+    padded = np.zeros((n_tiles * width, A.shape[1]), A.dtype)
     padded[: len(A)] = A
-    shape = n_tiles, TILE_ROWS // lanes, lanes, A.shape[1]
+    shape = n_tiles, width // lanes, lanes, A.shape[1]
     return np.ascontiguousarray(padded.reshape(shape).swapaxes(2, 3))
 
 
@@ -67,7 +76,7 @@ def blocks(A: NDArray, B: NDArray) -> Iterator[tuple[slice, NDArray]]:
     (all cores', not this call's threads', so that the bits do not depend on their number).
     """
     allowed = get_config()["working_memory"] * 2**20 / n_cores()
-    step = max(16, int(min(BLOCK_BYTES, allowed)) // (TILE_ROWS * B.itemsize))
+    step = max(16, int(min(BLOCK_BYTES, allowed)) // (len(A) * A.shape[2] * B.itemsize))
     for start in range(0, B.shape[1], step):
         columns = slice(start, min(start + step, B.shape[1]))
         E = buffer((len(A), columns.stop - start, A.shape[2]), B.dtype)
