@@ -25,7 +25,14 @@ from scipy.stats.qmc import Sobol
 
 from skflow._utils import moments, normalize_weights, symmetric_root
 
-__all__ = ["ALIGNMENTS", "affine_map", "apply_affine", "gaussian_base", "uniform_base"]
+__all__ = [
+    "ALIGNMENTS",
+    "affine_map",
+    "apply_affine",
+    "even_uniform",
+    "gaussian_base",
+    "uniform_base",
+]
 
 TINY = 1e-12  # smallest probability of a draw
 DEGENERATE = 1e-10  # smallest eigenvalue over the largest below which a covariance is degenerate
@@ -101,17 +108,25 @@ def apply_affine(Y: NDArray, affine: tuple[NDArray, NDArray, NDArray]) -> NDArra
     return moved.astype(Y.dtype)
 
 
+def even_uniform(n: int, d: int, rng: np.random.Generator) -> NDArray:
+    """Draw n rows between 0 and 1 of a scrambled Sobol sequence, none quite at a bound.
+
+    The first n rows of any n are spread more evenly than independent ones, above all in their first
+    coordinates.
+    """
+    u = Sobol(d, seed=rng).random_base2(int(np.ceil(np.log2(n))))[:n]
+    return np.clip(u, TINY, 1 - TINY)
+
+
 def gaussian_base(n: int, X: NDArray, weight: NDArray | None, rng: np.random.Generator) -> NDArray:
     """Draw n rows of the Gaussian with the target's mean and (shrunk) covariance.
 
-    A scrambled Sobol sequence, its first coordinates along the widest axes: the first n rows of
-    any n are spread more evenly than independent ones.
+    A scrambled Sobol sequence (`even_uniform`), its first coordinates along the widest axes.
     """
     mean, C = _moments(X, weight)
     value, vector = np.linalg.eigh(C)
     axes = (vector * np.sqrt(np.maximum(value, 0)))[:, ::-1]
-    u = Sobol(X.shape[1], seed=rng).random_base2(int(np.ceil(np.log2(n))))[:n]
-    return mean + ndtri(np.clip(u, TINY, 1 - TINY)) @ axes.T
+    return mean + ndtri(even_uniform(n, X.shape[1], rng)) @ axes.T
 
 
 def uniform_base(n: int, X: NDArray, weight: NDArray | None, rng: np.random.Generator) -> NDArray:

@@ -42,7 +42,7 @@ from skflow.fields._callbacks import FitTask, ends_callbacks
 from skflow.fields._marginals import match_marginals, unlike_marginals
 from skflow.fields._mover import Mover
 from skflow.fields._training import make_regressor
-from skflow.generators._priors import make_prior
+from skflow.generators._priors import draw_spread, make_prior
 from skflow.generators._regressors import Frame, Learner, default_perceptron
 from skflow.metrics import energy_distance
 
@@ -331,9 +331,10 @@ class BaseGenerator(Mover):
             X = self._target.astype(np.float64)
             Y = learner.outputs(self._prior(ALIGNED_ROWS, self._rng()))
             Y, matched = np.sort(Y, axis=0), np.sort(match_marginals(Y, X, self._weight), axis=0)
-            # a map that is not needed makes edges where a column has few rows
-            for j in np.flatnonzero(unlike_marginals(Y, X, self._weight)):
-                self._marginals[int(j)] = Y[:, j], matched[:, j]
+            # maps that are not needed make edges where columns have few rows; a generator that
+            # misses some columns misses the others too, by less than chance explains
+            if unlike_marginals(Y, X, self._weight).any():
+                self._marginals = dict(enumerate(zip(Y.T, matched.T, strict=True)))
 
     # ------------------------------------------------------------------------------- transform
     def fit_transform(
@@ -432,13 +433,17 @@ class BaseGenerator(Mover):
         Returns
         -------
         samples : ndarray of shape (n_samples, n_features)
-            New rows. With ``X_source`` at ``fit`` they are mapped source rows, none twice before
-            all have been drawn.
+            New rows. Those of a prior that has a name are mapped from a scrambled Sobol sequence,
+            so together they stand for the distribution better than independent rows would; draws of
+            other seeds are independent of them. With ``X_source`` at ``fit`` they are mapped source
+            rows, none twice before all have been drawn.
         """
         check_is_fitted(self)
         n_samples = check_count(n_samples, name="n_samples")
         rng = self._rng() if random_state is None else make_generator(random_state)
-        return self._generate(self._prior(n_samples, rng)).astype(self._target.dtype)
+        with compute_threads(self.n_jobs):  # BLAS may round otherwise on several threads
+            xi = draw_spread(self._prior, self._learner.frame.axes, n_samples, rng)
+        return self._generate(xi).astype(self._target.dtype)
 
     def score(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> float:
         """Minus the energy distance between target rows and samples: higher is better.

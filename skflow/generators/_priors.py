@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from skflow._utils import call_for_rows, check_count, check_rows, draw_rows, lookup
+from skflow.fields._align import even_uniform
 
-__all__ = ["Prior", "make_prior"]
+__all__ = ["Prior", "draw_spread", "make_prior"]
 
 Prior = Callable[[int, np.random.Generator], NDArray]
 
@@ -66,3 +68,31 @@ def make_prior(prior: Any, latent_dim: int | None, n_features: int) -> tuple[Pri
         return partial(_called, prior, d), d
     rows = check_rows(prior, name="prior", n_features=width)
     return partial(draw_rows, rows), rows.shape[1]
+
+
+def draw_spread(prior: Prior, axes: NDArray, n: int, rng: np.random.Generator) -> NDArray:
+    """Draw n rows of a prior, more evenly spread than independent ones if it has a name.
+
+    Parameters
+    ----------
+    prior : callable
+        As `make_prior` returns it.
+    axes : ndarray of shape (latent_dim, latent_dim)
+        Orthogonal axes as columns, those first along which evenness matters most: the normal
+        distribution is turned to them.
+    n : int
+        Number of rows.
+    rng : Generator
+        Source of randomness.
+
+    Returns
+    -------
+    xi : ndarray of shape (n, latent_dim)
+        Each row by itself is a draw of the prior; together they come from a Sobol sequence.
+    """
+    kind = getattr(prior, "func", None)
+    if kind is _normal:
+        return (ndtri(even_uniform(n, len(axes), rng)) @ axes.T).astype(np.float32)
+    if kind is _uniform:
+        return (2 * even_uniform(n, len(axes), rng) - 1).astype(np.float32)
+    return prior(n, rng)

@@ -55,6 +55,11 @@ class Frame:
         """Inputs of the regressor, which learns in single precision."""
         return ((xi - self.center) / self.width).astype(dtype)
 
+    @property
+    def axes(self) -> NDArray:
+        """Orthogonal axes of ξ as columns, the ones first that aligned inputs vary most along."""
+        return np.linalg.eigh(self.matrix @ self.matrix.T)[1][:, ::-1]
+
     def aligned(self, xi: NDArray) -> NDArray:
         """The aligned inputs T(ξ)."""
         if not self.matrix.any():

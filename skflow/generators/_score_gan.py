@@ -72,7 +72,7 @@ class ScoreGANGenerator(BaseGenerator):
     window : int, default=4
         Last batches that a regressor without ``partial_fit`` is fitted to.
     match_marginals : bool, default=True
-        Whether a generator of a prior ends with a monotone map of every column that needs it.
+        Whether a generator of a prior ends with a monotone map of every column, if any needs one.
     early_stopping : bool, default=False
         Whether to set target rows aside, and keep the state that was best on them after an epoch.
     validation_fraction : float, default=0.1

@@ -71,10 +71,10 @@ class SDFlowGenerator(BaseGenerator):
     window : int, default=4
         Last batches that a regressor without ``partial_fit`` is fitted to.
     match_marginals : bool, default=True
-        Whether a generator of a prior ends with a monotone map of every column that needs it, which
-        gives it the target's quantiles: values that rows share, rounding and bounds come back. A
-        column needs none if its target rows share no values and the generator's marginal differs
-        from theirs by no more than chance explains. A map from ``X_source`` has none either.
+        Whether a generator of a prior ends with a monotone map of every column, which gives it the
+        target's quantiles: values that rows share, rounding and bounds come back. It has none if in
+        no column target rows share values, or the generator's marginal differs from theirs by more
+        than chance explains. A map from ``X_source`` has none either.
     early_stopping : bool, default=False
         Whether to set target rows aside, score the generator on them after every epoch, stop when
         ``n_iter_no_change`` epochs have brought no better score, and keep the best state.

@@ -158,7 +158,7 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
             X
         ):  # in proportion to the weights
             rng = self._rng()
-            order = rng.permutation(len(X))
+            order = rng.permutation(len(X))  # drawn in proportion to the weights
             share = np.cumsum(weight[order])
             X, weight = X[order[draw_evenly(share, _last_batch(len(X)), rng)]], None
         self.schedule_.fit(X, sample_weight=weight)
