@@ -108,6 +108,10 @@ class Run(ABC):
             Displacement for η = 1, in the units of the data.
         """
 
+    def tell(self, part: Run) -> None:
+        """Let a run that is part of this one know what the mover has set."""
+        part.batch_size, part.by_row, part.time = self.batch_size, self.by_row, self.time
+
     def renew(self) -> None:  # noqa: B027 (nothing to forget is a fair default)
         """Forget what belongs to single rows: the next rows are a new draw of the population."""
 

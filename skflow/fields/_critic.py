@@ -282,10 +282,9 @@ class _CriticRun(KernelRun):
     def _evaluate(
         self, queries: Queries, p: KernelSum, q: KernelSum, sigma: float, tol: float
     ) -> tuple[NDArray, Frozen]:
+        share = np.cumsum(p.weight)
         for _ in range(self.n_updates if self.critic.is_updated else 1):
-            X = p.rows[
-                draw_evenly(np.cumsum(p.weight), q.n_rows, self.rng)
-            ]  # as many, and by their weights
+            X = p.rows[draw_evenly(share, q.n_rows, self.rng)]  # as many, and by their weights
             self.critic.learn(self._blurred(X, sigma), self._blurred(q.rows, sigma), self.rng)
         self.variance = (sigma if self.blur else self.critic.scale) ** 2
         frozen = _FrozenCritic(self.critic, self.variance)

@@ -36,7 +36,7 @@ class Groups(Run):
         """Velocities of all rows, each by its group; see `Run.velocity`."""
         v = np.empty_like(Z)
         for i, run in enumerate(self.runs):
-            run.batch_size, run.by_row, run.time = self.batch_size, self.by_row, self.time
+            self.tell(run)
             part = slice(i, None, len(self.runs))
             y = np.ascontiguousarray(Y[part])
             v[part] = run.velocity(y if Z is Y else np.ascontiguousarray(Z[part]), y, sigma)

@@ -149,7 +149,7 @@ class SumRun(Run):
     def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
         """Weighted sum of the parts' velocities; see `Run.velocity`."""
         for _, run in self.runs:
-            run.batch_size, run.by_row, run.time = self.batch_size, self.by_row, self.time
+            self.tell(run)
         return _sum([(factor, run.velocity(Z, Y, sigma)) for factor, run in self.runs])
 
     def resume(self, before: Run) -> None:
