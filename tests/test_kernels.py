@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 import sklearn
+from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -221,7 +222,6 @@ def test_log_weights_and_scale():
 
 
 def test_mean_distance_against_scipy():
-    from scipy.spatial.distance import cdist
 
     rng = np.random.default_rng(4)
     X, Y = rng.standard_normal((300, 5)) + 100, rng.standard_normal((411, 5)) + 101
@@ -470,6 +470,43 @@ def test_single_values_keep_to_the_tolerance(seed, sigma):
     assert np.abs(mean - exact).max() <= 1e-6 * 2 * rows.radius
     np.testing.assert_allclose(log_sum, exact_log, rtol=0, atol=1e-6)
     assert np.abs(log_sum - exact_log).max() > 1e-10  # otherwise nothing is tested here
+
+
+# -------------------------------------------------------------------------------------- variance
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("sigma", [0.5, 2.0, 1e3])
+def test_variance_is_the_sum_over_squared_weights(dtype, sigma):
+    rng = np.random.default_rng(0)
+    X = (rng.standard_normal((50, 3)) + 5).astype(dtype)
+    Z = (rng.standard_normal((20, 3)) + 4).astype(dtype)
+    rows, g = KernelSum(X, rng.uniform(0.5, 2, 50)), rng.standard_normal(50)
+    mean, log_sum = rows.sums(Z, sigma, log_weight=g)
+    z, x = Z.astype(float), X.astype(float)
+    W = rows.weight * np.exp(g - cdist(z, x, "sqeuclidean") / (2 * sigma**2))
+    W /= W.sum(axis=1, keepdims=True)
+    D = W @ x
+    expected = [w**2 @ np.sum((x - m) ** 2, axis=1) for w, m in zip(W, D, strict=True)]
+    variance = rows.variance(Z, sigma, mean, log_sum, log_weight=g)
+    assert variance.dtype == np.float64
+    # a difference of squares: single precision is 2e-4 off at worst
+    np.testing.assert_allclose(variance, expected, rtol=1e-3 if dtype == np.float32 else 1e-10)
+    roughly = rows.variance(Z, sigma, mean, log_sum, log_weight=g, tol=1e-6)
+    np.testing.assert_allclose(roughly, expected, rtol=1e-3)
+
+
+def test_variance_is_what_kernel_means_vary_by_from_draw_to_draw():
+    rng = np.random.default_rng(0)
+    Z, means, variances = np.array([[0.0, 0.0], [1.0, -1.0], [2.0, 0.0]]), [], []
+    for _ in range(2000):
+        rows = KernelSum(rng.standard_normal((300, 2)))
+        mean, log_sum = rows.sums(Z, 0.7)
+        means.append(mean)
+        variances.append(rows.variance(Z, 0.7, mean, log_sum))
+    seen = np.var(means, axis=0).sum(axis=1)
+    # 0.99, 1.00, 1.03 of it; a variance of 2000 draws in two columns is good to 2 %
+    np.testing.assert_allclose(np.mean(variances, axis=0) / seen, 1, atol=0.1)
 
 
 # --------------------------------------------------------------------------------------- balance

@@ -30,7 +30,13 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
-from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score, train_test_split
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    StratifiedKFold,
+    cross_val_score,
+    train_test_split,
+)
 from sklearn.neighbors import KernelDensity
 from sklearn.preprocessing import StandardScaler
 
@@ -346,10 +352,10 @@ def undrifted(X, source, seed):
     return source
 
 
-def drift_figures(load, drift, move, seed):
+def drift_figures(load, drift, move, seed, even=True):
     """A third is target, a third has drifted and is moved onto it, a third judges the result.
 
-    The thirds have the classes in equal shares: rows drift, classes do not.
+    The thirds have the classes in equal shares (rows drift, classes do not), or are random.
 
     The moved rows keep their labels; the classifier that is trained on them predicts the last
     third. The target's labels are not used.
@@ -357,7 +363,8 @@ def drift_figures(load, drift, move, seed):
     X, y = load(return_X_y=True)
     X = X[:, X.std(axis=0) > 0]
     rng = np.random.default_rng(seed)
-    folds = StratifiedKFold(3, shuffle=True, random_state=seed).split(X, y)
+    thirds = StratifiedKFold if even else KFold
+    folds = thirds(3, shuffle=True, random_state=seed).split(X, y)
     target, source, fresh = (fold for _, fold in folds)
     scaler = StandardScaler().fit(X[target])
     Z = scaler.transform(X)
@@ -369,8 +376,19 @@ def drift_figures(load, drift, move, seed):
 
 def drift(n_splits):
     print("\n## Drift: a third of a table, drifted, onto another third")
+    drift_study(n_splits, even=True)
+
+
+def random_thirds(n_splits):
+    print("\n## Drift of random thirds, whose shares of the classes differ")
+    drift_study(n_splits, even=False)
+
+
+def drift_study(n_splits, even):
     tasks = {
-        f"{table} {kind}": lambda seed, move, row=(load, bent): drift_figures(*row, move, seed)
+        f"{table} {kind}": lambda seed, move, row=(load, bent): drift_figures(
+            *row, move, seed, even
+        )
         for table, load in LABELLED.items()
         for kind, bent in DRIFTS.items()
     }
@@ -525,7 +543,8 @@ def show(title, methods):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    studies = {f.__name__: f for f in (samples, tables, transport, drift, unseen, ablations)}
+    every = (samples, tables, transport, drift, random_thirds, unseen, ablations)
+    studies = {f.__name__: f for f in every}
     parser.add_argument("studies", nargs="*", choices=[*studies, []], default=[])
     parser.add_argument("--splits", type=int, default=20)
     arguments = parser.parse_args()

@@ -53,6 +53,9 @@ class Recipe:
         A length, or the name of one. If given, the step size is the constant that makes the mean
         over rows of the first displacement's norm equal it: for velocities that are no
         displacements.
+    shrinkage : float, default=0.0
+        How many times the share of a velocity that sampling noise explains is taken off the steps
+        of a source's rows.
     """
 
     schedule: Any
@@ -60,6 +63,7 @@ class Recipe:
     n_noise: int
     step_size: Callable[[int], NDArray]
     first_step_norm: float | str | None = None
+    shrinkage: float = 0.0
 
 
 Frozen = Callable[[NDArray, NDArray, NDArray], NDArray]
@@ -135,6 +139,21 @@ class Run(ABC):
             f"{type(self).__name__} has no divergence: densities are followed along flows of "
             "kernel means, such as those of the fields 'kernel' and 'score'."
         )
+
+    def noise_share(self) -> float | None:
+        r"""Share of the last velocity's power that the draw of the rows explains.
+
+        .. math:: \frac{Σ_i \text{Var} \, v(z_i)}{Σ_i ‖v(z_i)‖²}
+
+        The variance is over draws of as many rows from both populations: one or more says that
+        rows of the same distribution would be moved as far.
+
+        Returns
+        -------
+        share : float or None
+            None if the field does not know it.
+        """
+        return None
 
     @abstractmethod
     def frozen(self) -> Frozen:
@@ -233,6 +252,9 @@ class Flow(Protocol):
     def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
         """Velocity at the queries Z of the rows Y; see `Run.velocity`."""
 
+    def step_size(self, k: int) -> float:
+        """Size of step k, whose velocity has been evaluated."""
+
 
 class Live:
     """A flow under way: noise is drawn, velocities are evaluated, and both may be kept.
@@ -249,6 +271,8 @@ class Live:
         Rows that the means of each step are estimated from; None is all.
     tapes : list, default=None
         If given, a tape is appended for every step: its noise and frozen velocities, in order.
+    shrinkage : float, default=0.0
+        How many times the share of a velocity that sampling noise explains is taken off its step.
     """
 
     def __init__(
@@ -258,9 +282,10 @@ class Live:
         n_steps: int,
         batch_sizes: list[int | None] | None = None,
         tapes: list[list[Any]] | None = None,
+        shrinkage: float = 0.0,
     ) -> None:
         self.run, self.rng, self.n_steps, self.tapes = run, rng, n_steps, tapes
-        self.batch_sizes = batch_sizes
+        self.batch_sizes, self.shrinkage = batch_sizes, shrinkage
         self.step_sizes: NDArray | None = None  # known after the first displacement
         run.by_row = tapes is not None
 
@@ -282,6 +307,14 @@ class Live:
         if self.tapes is not None:
             self._keep(self.run.frozen())
         return v
+
+    def step_size(self, k: int) -> float:
+        """Shrink the size of step k by what is noise, and return it."""
+        assert self.step_sizes is not None
+        share = self.run.noise_share() if self.shrinkage else None
+        if share is not None:
+            self.step_sizes[k] *= max(0.0, 1 - self.shrinkage * share)
+        return float(self.step_sizes[k])
 
     def _keep(self, item: Any) -> Any:
         if self.tapes is not None:
@@ -318,6 +351,11 @@ class Replay:
     def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
         """Evaluate the frozen velocity."""
         return next(self.tape)(Z, self.like, Y)
+
+    def step_size(self, k: int) -> float:
+        """Return the size that step k had."""
+        assert self.step_sizes is not None
+        return float(self.step_sizes[k])
 
 
 def displacement(

@@ -192,6 +192,7 @@ class KernelRun(Run):
     def __init__(self, target: KernelSum, rng: np.random.Generator, tol: float) -> None:
         self.target, self.rng, self.tol = target, rng, tol
         self._start: KernelSum | None = None
+        self.shares = 1.0, 1.0  # of the rows, that were drawn from p and q
 
     def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
         """Velocity at the queries Z of the population Y; see `Run.velocity`."""
@@ -204,6 +205,8 @@ class KernelRun(Run):
             numbers = self._draw(size, self._start)
         queries = Queries.of(Z, Y, numbers)
         q = queries.drawn if Z is Y else KernelSum(Y if numbers is None else Y[numbers])
+        # what a batch is off by averages out over the steps, what a whole table is off by does not
+        self.shares = p.n_rows / self.target.n_rows, q.n_rows / len(Y)
         v, self._frozen = self._evaluate(queries, p, q, sigma, 0.0 if self.by_row else self.tol)
         return v
 

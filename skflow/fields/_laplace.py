@@ -26,7 +26,7 @@ from skflow._utils import check_scale
 from skflow.fields._base import Recipe, Run, constant_steps
 from skflow.fields._kernel import KernelField
 from skflow.fields._sum import SumRun
-from skflow.fields._terms import DifferenceRun, Mean, WeightedMean
+from skflow.fields._terms import Answer, DifferenceRun, Mean, WeightedMean
 from skflow.kernels import KernelSum
 
 __all__ = ["LaplaceMeanShift"]
@@ -85,6 +85,9 @@ class _LaplaceTerm(Mean):
 
     def divergence(self, Z: NDArray) -> NDArray:
         raise TypeError("a Laplace kernel's mean has no divergence here.")
+
+    def variance(self, Z: NDArray, answer: Answer, tol: float) -> NDArray | None:
+        return None
 
     def _mean(self, rows: KernelSum, sigma: float) -> WeightedMean:
         return _LaplaceMean(rows, self.factor * sigma)

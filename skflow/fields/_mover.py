@@ -120,16 +120,16 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
     def _recipe(self) -> Recipe:
         """What "auto" means, with whatever the user chose put in its place."""
         auto = self._auto()
+        n_noise = auto.n_noise if is_auto(self.n_noise) else self.n_noise
+        own_steps = self.first_step_norm is not None or not is_auto(self.step_size)
         return Recipe(
             schedule=auto.schedule,
             align=auto.align if is_auto(self.align) else self.align,
-            n_noise=auto.n_noise if is_auto(self.n_noise) else self.n_noise,
+            n_noise=n_noise,
             step_size=auto.step_size,
-            first_step_norm=(
-                auto.first_step_norm
-                if self.first_step_norm is None and is_auto(self.step_size)
-                else self.first_step_norm
-            ),
+            first_step_norm=self.first_step_norm if own_steps else auto.first_step_norm,
+            # noise that is added to the rows changes what a velocity consists of
+            shrinkage=0.0 if own_steps or n_noise > 0 else auto.shrinkage,
         )
 
     def _step_sizes(self) -> NDArray:
@@ -215,12 +215,12 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
     def _step_size(self, flow: Flow, dY: NDArray, k: int) -> Any:
         """η of step k, whose displacement is dY, in the precision of the rows."""
         if flow.step_sizes is None:
-            flow.step_sizes = self.step_sizes_
+            flow.step_sizes = self.step_sizes_.copy()
             if self.first_step_norm_ is not None:
                 mean_norm = np.linalg.norm(dY.astype(np.float64), axis=1).mean()
                 eta = self.first_step_norm_ / mean_norm if mean_norm else 0.0  # 0 at rest
                 flow.step_sizes = np.full(len(self.step_sizes_), eta)
-        return dY.dtype.type(flow.step_sizes[k])
+        return dY.dtype.type(flow.step_size(k))
 
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng(self._seed)

@@ -44,6 +44,7 @@ __all__ = [
     "WeightedMean",
 ]
 
+PROBES = 128  # rows whose velocities tell how much of all is noise
 EMPTY = 1e-6  # share of a kernel sum below which nothing is left of it
 
 # D at the queries, and the log of the kernel sum there (None where there is no such sum)
@@ -88,6 +89,10 @@ class Term(ABC):
     def divergence(self, Z: NDArray) -> NDArray:
         """Divergence of the last answer, as a function of any queries."""
         raise TypeError(f"{type(self).__name__} has no divergence.")
+
+    def variance(self, Z: NDArray, answer: Answer, tol: float) -> NDArray | None:
+        """Variance of an answer over draws of the rows, None if it is not known."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -197,6 +202,14 @@ class Mean(Term):
         """Divergence of the kernel mean, weights staying as they are; see `Term`."""
         return self.mean.rows.divergence(Z, self.mean.sigma, log_weight=self.mean.g)
 
+    def variance(self, Z: NDArray, answer: Answer, tol: float) -> NDArray | None:
+        """Variance of the kernel mean, weights staying as they are; see `Term`."""
+        D, log_sum = answer
+        assert log_sum is not None
+        return self.mean.rows.variance(
+            Z, self.mean.sigma, D, log_sum, log_weight=self.mean.g, tol=tol
+        )
+
     def _mean(self, rows: KernelSum, sigma: float) -> WeightedMean:
         return WeightedMean(rows, sigma)
 
@@ -302,11 +315,29 @@ class DifferenceRun(KernelRun):
             return super().divergence()
         return self.D_p.divergence(self.queries) - self.D_q.divergence(self.queries)
 
+    def noise_share(self) -> float | None:
+        """Share of the last velocity that the draw of the rows explains; see `Run.noise_share`."""
+        if self.weight is not None:
+            return None
+        some = np.linspace(0, len(self.queries) - 1, min(len(self.queries), PROBES)).astype(int)
+        noise, Z, tol = 0.0, self.queries[some], 0.0 if self.by_row else self.tol
+        for term, (D, log_sum), share in zip(
+            (self.D_p, self.D_q), self.answers, self.shares, strict=True
+        ):
+            variance = None if log_sum is None else term.variance(Z, (D[some], log_sum[some]), tol)
+            if variance is None:
+                return None
+            noise += share * variance.sum()
+        v = (self.answers[0][0] - self.answers[1][0])[some].astype(np.float64)
+        power = np.sum(v**2)
+        return float(noise / power) if power > 0 else None
+
     def _evaluate(
         self, queries: Queries, p: KernelSum, q: KernelSum, sigma: float, tol: float
     ) -> tuple[NDArray, Frozen]:
         self.queries = queries.every.rows
         D_p, frozen_p = self.D_p(queries, p, sigma, tol)
         D_q, frozen_q = self.D_q(queries, q, sigma, tol)
+        self.answers = D_p, D_q
         frozen = _FrozenDifference(frozen_p, frozen_q, self.weight)
         return _difference(D_p, D_q, self.weight), frozen

@@ -276,6 +276,52 @@ class KernelSum:
         spread = mean[:, -1] - np.einsum("ij,ij->i", mean[:, :-1], mean[:, :-1])
         return np.maximum(spread, 0).astype(np.float64) * (self.unit / sigma) ** 2
 
+    def variance(
+        self,
+        Z: NDArray,
+        sigma: float,
+        mean: NDArray,
+        log_sum: NDArray,
+        *,
+        log_weight: NDArray | None = None,
+        tol: float = 0.0,
+    ) -> NDArray:
+        r"""Variance that the kernel mean has from the draw of the rows, added up over the columns.
+
+        .. math:: \sum_j W_{ij}² ‖x_j - D(z_i)‖², \qquad Σ_j W_{ij} = 1
+
+        that of a ratio of two sums over independent rows, to first order.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_queries, n_features)
+            Queries.
+        sigma : float
+            Bandwidth.
+        mean, log_sum : ndarrays of shape (n_queries, n_features), (n_queries,)
+            The kernel mean D there, and the log of the kernel sum.
+        log_weight : ndarray of shape (n_rows,), default=None
+            As in `sums`.
+        tol : float, default=0.0
+            As in `sums`.
+
+        Returns
+        -------
+        variance : ndarray of shape (n_queries,), float64
+            In squared units of the data.
+        """
+        squared = self.log_weight if log_weight is None else self.log_weight + 2 * log_weight
+        x, D = self.inside(self.rows), self.inside(mean)
+        values = np.column_stack([x, np.einsum("ij,ij->i", x, x)])
+        with compute_threads() as n_threads:  # K² is the kernel of bandwidth σ/√2
+            bias = self.log_weight + squared
+            a, log_square = self._all_sums(
+                Z, sigma / np.sqrt(2), bias, None, values, (1.0, 0.0), tol, n_threads
+            )
+        a = a.astype(np.float64)
+        spread = a[:, -1] - np.einsum("ij,ij->i", D, 2 * a[:, :-1] - D)
+        return np.maximum(spread, 0) * np.exp(log_square - 2 * log_sum) * self.unit**2
+
     def laplace(self, Z: NDArray, tau: float) -> tuple[NDArray, NDArray]:
         r"""Mean and log of the sum of a Laplace kernel, which falls with the distance itself.
 

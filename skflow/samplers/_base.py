@@ -131,7 +131,7 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
             rows = rows[rng.choice(len(rows), most, replace=False)]
         rows = (rows - self.center_).astype(self._target.dtype)
         path = Path(start=rows[np.lexsort(rows.T[::-1])])
-        steps = self._steps(path.start, rng, path)
+        steps = self._steps(path.start, rng, path, self._fitted_recipe.shrinkage)
         self._last(task.watch(steps, lambda: self._so_far(path)))
         return self._so_far(path)
 
@@ -214,7 +214,11 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         return Y + self._step_size(flow, dY, k) * dY
 
     def _steps(
-        self, Y: NDArray, rng: np.random.Generator, path: Path | None = None
+        self,
+        Y: NDArray,
+        rng: np.random.Generator,
+        path: Path | None = None,
+        shrinkage: float = 0.0,
     ) -> Iterator[NDArray]:
         """Move centred rows as a population, and keep their path if there is one to fill.
 
@@ -233,7 +237,8 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
             path.affine, tapes = affine, path.tapes
         n_groups = self._n_groups(len(Y)) if path is None and self.field_.divisible else 1
         run = self.field_.start(rng) if n_groups == 1 else Groups(self.field_, n_groups, rng)
-        flow = Live(run, rng, len(self.sigmas_), self._batch_sizes(len(Y)), tapes)
+        batches = self._batch_sizes(len(Y))
+        flow = Live(run, rng, len(self.sigmas_), batches, tapes, shrinkage)
         for moved in self._loop(flow, Y):
             if path is not None:
                 path.step_sizes = flow.step_sizes
@@ -255,12 +260,18 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
             Y = apply_affine(Y, path.affine)
         return self._loop(Replay(path.tapes, path.step_sizes, like), Y)
 
-    def _flow(self, Y: NDArray, rng: np.random.Generator) -> Iterator[NDArray]:
-        return self._steps(Y, rng) if self._path is None else self._replay(Y, self._path)
+    def _flow(
+        self, Y: NDArray, rng: np.random.Generator, is_source: bool = True
+    ) -> Iterator[NDArray]:
+        if self._path is not None:
+            return self._replay(Y, self._path)
+        # rows of a base are nobody's, and even: whatever they follow, nothing of theirs is lost
+        shrinkage = self._fitted_recipe.shrinkage if is_source else 0.0
+        return self._steps(Y, rng, shrinkage=shrinkage)
 
-    def _run(self, Y: NDArray, rng: np.random.Generator) -> NDArray:
+    def _run(self, Y: NDArray, rng: np.random.Generator, is_source: bool = True) -> NDArray:
         """Move centred rows to the end."""
-        return self._last(self._flow(Y, rng))
+        return self._last(self._flow(Y, rng, is_source))
 
     def _last(self, steps: Iterator[NDArray]) -> NDArray:
         """Take all steps, with a progress bar if asked for, and return what the last one gives."""
@@ -388,7 +399,7 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         n_samples = check_count(n_samples, name="n_samples")
         rng = self._rng() if random_state is None else make_generator(random_state)
         n = n_samples if self._path is not None else max(n_samples, self._population())
-        Y = self._run(self._draw_base(n, rng), rng)
+        Y = self._run(self._draw_base(n, rng), rng, is_source=False)
         if self.match_marginals and self._path is None:
             Y = self._matched(Y)
         return self._restore(Y[:n_samples], self._target.dtype)

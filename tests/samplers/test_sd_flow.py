@@ -5,7 +5,7 @@ import pytest
 
 from skflow import SDFlowSampler
 from skflow.datasets import make_clusters, make_grid, make_question_mark
-from skflow.fields import KernelScoreDifference
+from skflow.fields import KernelScoreDifference, make_field
 from skflow.metrics import (
     energy_distance,
     energy_floor,
@@ -54,6 +54,82 @@ def test_gaussian_onto_gaussian_reaches_the_closed_form(seed):
     assert error < 0.2
     np.testing.assert_allclose(moved.mean(axis=0), X.mean(axis=0), atol=0.02)  # 0.008
     np.testing.assert_allclose(np.cov(moved.T), np.cov(X.T), atol=0.04)  # measured 0.012
+
+
+def noise_share(field, X, Y, sigma, batch_size=None):
+    run = field.fit(X, np.array([sigma])).start(np.random.default_rng(0))
+    run.batch_size = batch_size
+    run.velocity(Y, Y, sigma)
+    return run.noise_share()
+
+
+def test_share_of_noise_of_two_means():
+    """A wide kernel's velocity is the difference of two means, whose variance is known."""
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(0.3, 1.0, (90, 3)), rng.normal(0.0, 2.0, (70, 3))
+    field = KernelScoreDifference("row")
+    variance = [R.var(axis=0).sum() / len(R) for R in (X, Y)]
+    power = np.sum((X.mean(axis=0) - Y.mean(axis=0)) ** 2)
+    share = noise_share(field, X, Y, 1e4)
+    assert share == pytest.approx(sum(variance) / power, rel=1e-4)
+    # a batch's own error averages out over the steps, that of the rows it is drawn from stays
+    run = field.fit(X, np.array([1e4])).start(np.random.default_rng(0))
+    run.batch_size = 30
+    v = run.velocity(Y, Y, 1e4)
+    p, q = run.D_p.mean.rows.rows, run.D_q.mean.rows.rows
+    assert len(p) == len(q) == 30
+    expected = p.var(axis=0).sum() / 90 + q.var(axis=0).sum() / 70
+    assert run.noise_share() == pytest.approx(expected / np.sum(v[0] ** 2), rel=1e-4)
+
+
+@pytest.mark.parametrize("normalization", ["row", "sinkhorn"])
+def test_noise_explains_the_velocity_of_rows_of_the_target(normalization):
+    """Of independent rows of one distribution about all of it, of far-off ones next to nothing."""
+    field = KernelScoreDifference(normalization)
+    same, far = [], []
+    for seed in range(10):
+        X, Y = np.random.default_rng(seed).normal(size=(2, 400, 3))
+        same.append(noise_share(field, X, Y, 1.0))
+        far.append(noise_share(field, X, Y + 10, 5.0))
+    assert 0.5 < np.mean(same) < 2  # row 1.0, sinkhorn 0.9
+    assert np.max(far) < 0.02
+
+
+def test_only_kernel_means_of_known_weight_know_their_noise():
+    X, Y = np.random.default_rng(0).normal(size=(2, 50, 2))
+    for name in ("mmd", "divergence", "score"):
+        assert noise_share(make_field(name), X, Y, 1.0) is None
+    assert noise_share(KernelScoreDifference(), X, X, 1.0) is None  # at rest there is no share
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_source_stops_where_only_noise_is_left(seed):
+    X, S = np.random.default_rng(seed).normal(size=(2, 400, 3))
+
+    def moved(n_steps, step_size):
+        flow = SDFlowSampler(n_steps=n_steps, step_size=step_size, random_state=0)
+        return flow.fit(X).transform(S)
+
+    shrunk, again, full = moved(50, "auto"), moved(200, "auto"), moved(200, 1.0)
+    length = [np.linalg.norm(rows - S, axis=1).mean() for rows in (shrunk, again, full)]
+    copy = [nearest_neighbor_ratio(rows, X) for rows in (shrunk, again, full)]
+    # four times the steps: 1.01 times the way at most, and copy ratios 0.01 apart; without
+    # shrinkage 1.14 to 1.25 times the way, and copy ratios lower by 0.08 to 0.10
+    assert length[1] < 1.03 * length[0]
+    assert length[2] > 1.1 * length[0]
+    assert abs(copy[1] - copy[0]) < 0.03
+    assert copy[2] < copy[0] - 0.05
+
+
+def test_step_sizes_of_ones_own_and_samples_are_left_alone():
+    rng = np.random.default_rng(0)
+    X, S = rng.normal(size=(100, 2)), rng.normal(3, 2, (80, 2))
+    auto, own = (SDFlowSampler(step_size=step, random_state=0).fit(X) for step in ("auto", 1.0))
+    np.testing.assert_array_equal(auto.sample(50), own.sample(50))
+    assert np.abs(auto.transform(S) - own.transform(S)).max() > 1e-3
+    np.testing.assert_array_equal(auto.step_sizes_, np.ones(50))  # the plan, not a source's
+    noisy = [SDFlowSampler(step_size=s, n_noise=2, random_state=0) for s in ("auto", 1.0)]
+    np.testing.assert_array_equal(*(flow.fit(X).transform(S) for flow in noisy))
 
 
 def test_the_papers_settings_are_algorithm_1():
