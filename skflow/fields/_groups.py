@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skflow.fields._base import Field, Frozen, Run
+from skflow.kernels import compute_threads, deal_out
 
 __all__ = ["Groups"]
 
@@ -35,11 +36,16 @@ class Groups(Run):
     def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
         """Velocities of all rows, each by its group; see `Run.velocity`."""
         v = np.empty_like(Z)
-        for i, run in enumerate(self.runs):
+
+        def group(i: int) -> None:
+            run, part = self.runs[i], slice(i, None, len(self.runs))
             self.tell(run)
-            part = slice(i, None, len(self.runs))
             y = np.ascontiguousarray(Y[part])
-            v[part] = run.velocity(y if Z is Y else np.ascontiguousarray(Z[part]), y, sigma)
+            with compute_threads(1):  # a group is one thread's work, from first to last
+                v[part] = run.velocity(y if Z is Y else np.ascontiguousarray(Z[part]), y, sigma)
+
+        with compute_threads() as n_threads:
+            deal_out(len(self.runs), group, n_threads)
         return v
 
     def renew(self) -> None:

@@ -36,11 +36,12 @@ from skflow.kernels._functions import (
     mean_distance,
 )
 from skflow.kernels._sums import KernelSum
-from skflow.kernels._threads import compute_threads
+from skflow.kernels._threads import compute_threads, deal_out
 
 __all__ = [
     "KernelSum",
     "compute_threads",
+    "deal_out",
     "kernel_gradient",
     "kernel_mean",
     "log_kernel_density",

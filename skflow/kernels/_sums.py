@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skflow._utils import cached_value, normalize_weights
-from skflow.kernels._kept import kept_sums
+from skflow.kernels._kept import ORDINARY, kept_sums
 from skflow.kernels._near import MIN_ROWS, Leaves, is_near, near_sums
 from skflow.kernels._threads import compute_threads, deal_out
 from skflow.kernels._tiles import (
@@ -64,7 +64,8 @@ class KernelSum:
         self.center = weight @ X.astype(np.float64, copy=False)
         self.unit = 2.0 ** np.frexp(np.abs(X - self.center).max())[1]
         x = self.inside(X)
-        self._radius = float(np.sqrt(np.einsum("ij,ij->i", x, x).max()))
+        square = np.einsum("ij,ij->i", x, x)
+        self._radius, self._power = float(np.sqrt(square.max())), float(weight @ square)
         self.radius = self._radius * self.unit
 
     def inside(self, Z: NDArray) -> NDArray:
@@ -440,17 +441,26 @@ class KernelSum:
         n_threads: int,
     ) -> tuple[NDArray, NDArray, NDArray]:
         """Sum without a maximum pass; say for which queries that was accurate."""
-        # values of single precision want exponents about their maximum
-        good = self.are_in_reach(square, sigma) & (V.dtype == B.dtype)
+        good, nothing = self.are_in_reach(square, sigma), np.empty((len(z), len(V)))
         if not good.any():
-            return good, np.empty((len(z), len(V) - 1)), np.empty(len(z))
+            return good, nothing[:, :-1], nothing[:, -1]
         gamma = np.full(len(z), sigma**-2.0 if sigma < 1e150 else 0.0)
+        is_single = V.dtype != B.dtype  # exponents then want to be small
+        if is_single:
+            # the logarithm of a mean is at least the mean of the logarithms
+            bias = self.weight @ (B[-1] - self.log_weight)
+            good &= np.abs(scale + bias - gamma / 2 * (square + self._power)) < ORDINARY
+            if not good.any():
+                return good, nothing[:, :-1], nothing[:, -1]
         with np.errstate(over="ignore"):  # the queries for which this matters are not good
             A = query_factors(z, gamma, scale - square * gamma / 2).astype(B.dtype)
         tiles = cut(A, self.n_rows if wide else None)
         sums = join(stream(tiles, B, V, lambda E: exponential(E, V.dtype), n_threads), len(z))
         mass, info = sums[:, -1], np.finfo(V.dtype)
-        good &= (mass > info.tiny ** (3 / 4)) & (mass < info.max ** (3 / 4))
+        low, high = (
+            np.exp([-ORDINARY, ORDINARY]) if is_single else (info.tiny**0.75, info.max**0.75)
+        )
+        good &= (mass > low) & (mass < high)
         with np.errstate(all="ignore"):
             return good, sums[:, :-1] / mass[:, None], np.log(mass) - scale
 
