@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,22 +19,33 @@ __all__ = ["Prior", "draw_spread", "make_prior"]
 Prior = Callable[[int, np.random.Generator], NDArray]
 
 
-def _normal(d: int, n: int, rng: np.random.Generator) -> NDArray:
-    return rng.standard_normal((n, d), dtype=np.float32)
+@dataclass(frozen=True)
+class _Normal:
+    d: int
+
+    def __call__(self, n: int, rng: np.random.Generator) -> NDArray:
+        return rng.standard_normal((n, self.d), dtype=np.float32)
+
+    def spread(self, axes: NDArray, n: int, rng: np.random.Generator) -> NDArray:
+        return ndtri(even_uniform(n, self.d, rng)) @ axes.T
 
 
-def _uniform(d: int, n: int, rng: np.random.Generator) -> NDArray:
-    return 2 * rng.random((n, d), dtype=np.float32) - 1
+@dataclass(frozen=True)
+class _Uniform:
+    d: int
+
+    def __call__(self, n: int, rng: np.random.Generator) -> NDArray:
+        return 2 * rng.random((n, self.d), dtype=np.float32) - 1
+
+    def spread(self, axes: NDArray, n: int, rng: np.random.Generator) -> NDArray:
+        return 2 * even_uniform(n, self.d, rng) - 1
 
 
 def _called(prior: Prior, d: int, n: int, rng: np.random.Generator) -> NDArray:
     return call_for_rows(prior, n, rng, name="prior", n_features=d)
 
 
-PRIORS: dict[str, Callable[[int, int, np.random.Generator], NDArray]] = {
-    "normal": _normal,
-    "uniform": _uniform,
-}
+PRIORS: dict[str, Callable[[int], _Normal | _Uniform]] = {"normal": _Normal, "uniform": _Uniform}
 
 
 def make_prior(prior: Any, latent_dim: int | None, n_features: int) -> tuple[Prior, int]:
@@ -63,7 +75,7 @@ def make_prior(prior: Any, latent_dim: int | None, n_features: int) -> tuple[Pri
     width = None if latent_dim is None else check_count(latent_dim, name="latent_dim")
     d = n_features if width is None else width
     if isinstance(prior, str) or prior is None:
-        return partial(lookup(PRIORS, prior, name="prior"), d), d
+        return lookup(PRIORS, prior, name="prior")(d), d
     if callable(prior):
         return partial(_called, prior, d), d
     rows = check_rows(prior, name="prior", n_features=width)
@@ -90,9 +102,6 @@ def draw_spread(prior: Prior, axes: NDArray, n: int, rng: np.random.Generator) -
     xi : ndarray of shape (n, latent_dim)
         Each row by itself is a draw of the prior; together they come from a Sobol sequence.
     """
-    kind = getattr(prior, "func", None)
-    if kind is _normal:
-        return (ndtri(even_uniform(n, len(axes), rng)) @ axes.T).astype(np.float32)
-    if kind is _uniform:
-        return (2 * even_uniform(n, len(axes), rng) - 1).astype(np.float32)
+    if isinstance(prior, _Normal | _Uniform):
+        return prior.spread(axes, n, rng).astype(np.float32)
     return prior(n, rng)
