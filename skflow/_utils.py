@@ -90,6 +90,17 @@ def normalize_weights(weight: NDArray | None, n_rows: int) -> NDArray:
     return weight / weight.sum()
 
 
+def count_draws(weight: NDArray | None, n_rows: int) -> float:
+    """How many independent rows weights stand for: their sum if they count rows.
+
+    At least it is the effective number, (Σw)²/Σw² (Kish), whatever the weights' scale.
+    """
+    if weight is None:
+        return float(n_rows)
+    share = weight / weight.max()
+    return float(max(min(weight.sum(), 1e15), share.sum() ** 2 / (share @ share)))
+
+
 def draw_evenly(share: NDArray, n: int, rng: np.random.Generator) -> NDArray:
     """Places of n rows drawn in proportion to their weights, one from each of n equal shares.
 

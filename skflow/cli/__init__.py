@@ -31,7 +31,6 @@ from skflow.cli._files import (
 )
 from skflow.cli._report import MIN_ROWS, compare_report, of_groups, quality_report
 from skflow.generators import SDFlowGenerator
-from skflow.samplers import SDFlowSampler
 from skflow.tabular import TableTransport
 
 __all__ = ["main"]
@@ -241,17 +240,16 @@ def _make_transport(args: argparse.Namespace, columns: list[str]) -> TableTransp
         "schedule": args.schedule,
         "schedule__sigma_min": args.sigma_min,
     }
-    flow: Any = SDFlowGenerator() if args.generator else SDFlowSampler()
     if not args.generator:  # which learns from all the rows that it is given
         chosen["n_reference"] = getattr(args, "reference_rows", None)
-    flow.set_params(**{k: v for k, v in chosen.items() if v is not None})
-    return TableTransport(
-        flow,
+    transport = TableTransport(
+        SDFlowGenerator() if args.generator else None,
         columns=columns,
         by=args.by or None,
         random_state=args.seed,
         verbose=int(not args.quiet and sys.stderr.isatty()),
     )
+    return transport.set_params(**{f"flow__{k}": v for k, v in chosen.items() if v is not None})
 
 
 def _note_columns(

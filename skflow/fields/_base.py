@@ -143,15 +143,16 @@ class Run(ABC):
     def noise_share(self) -> float | None:
         r"""Share of the last velocity's power that the draw of the rows explains.
 
-        .. math:: \frac{Σ_i \text{Var} \, v(z_i)}{Σ_i ‖v(z_i)‖²}
+        .. math:: \min_u \frac{Σ_i \text{Var} \, u · v(z_i)}{Σ_i (u · v(z_i))²}
 
-        The variance is over draws of as many rows from both populations: one or more says that
-        rows of the same distribution would be moved as far.
+        The variance is over draws of as many rows from both populations, u are the principal axes
+        of the velocities: about one or more says that rows of the same distribution would be moved
+        as far, whichever way one looks.
 
         Returns
         -------
         share : float or None
-            None if the field does not know it.
+            None if the field does not know it, or the velocity is of batches.
         """
         return None
 

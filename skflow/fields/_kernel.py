@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow._utils import draw_evenly, normalize_weights
+from skflow._utils import draw_evenly
 from skflow.fields._base import Field, Frozen, Run
 from skflow.kernels import KernelSum
 
@@ -60,7 +60,7 @@ class KernelField(Field):
             The fitted field.
         """
         self.recipe()  # refuses unknown parameters
-        weight = normalize_weights(sample_weight, len(X))
+        weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight)
         self.target_ = KernelSum(X[weight > 0], weight[weight > 0])
         self._learn(
             np.asarray(sigmas, float),
@@ -192,7 +192,7 @@ class KernelRun(Run):
     def __init__(self, target: KernelSum, rng: np.random.Generator, tol: float) -> None:
         self.target, self.rng, self.tol = target, rng, tol
         self._start: KernelSum | None = None
-        self.shares = 1.0, 1.0  # of the rows, that were drawn from p and q
+        self.is_whole = True  # no batch was drawn
 
     def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
         """Velocity at the queries Z of the population Y; see `Run.velocity`."""
@@ -205,8 +205,7 @@ class KernelRun(Run):
             numbers = self._draw(size, self._start)
         queries = Queries.of(Z, Y, numbers)
         q = queries.drawn if Z is Y else KernelSum(Y if numbers is None else Y[numbers])
-        # what a batch is off by averages out over the steps, what a whole table is off by does not
-        self.shares = p.n_rows / self.target.n_rows, q.n_rows / len(Y)
+        self.is_whole = p is self.target and numbers is None
         v, self._frozen = self._evaluate(queries, p, q, sigma, 0.0 if self.by_row else self.tol)
         return v
 

@@ -25,6 +25,7 @@ from skflow._utils import (
     check_count,
     check_scale,
     check_weights,
+    count_draws,
     distinct_rows,
     is_auto,
     lookup,
@@ -109,7 +110,6 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
                 )
         if recipe.align is not None:
             lookup(ALIGNMENTS, recipe.align, name="align")
-        check_count(recipe.n_noise, name="n_noise", minimum=0)
         if self.n_jobs is not None and not (isinstance(self.n_jobs, Integral) and self.n_jobs < 0):
             check_count(self.n_jobs, name="n_jobs")
 
@@ -121,6 +121,7 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
         """What "auto" means, with whatever the user chose put in its place."""
         auto = self._auto()
         n_noise = auto.n_noise if is_auto(self.n_noise) else self.n_noise
+        check_count(n_noise, name="n_noise", minimum=0)
         own_steps = self.first_step_norm is not None or not is_auto(self.step_size)
         return Recipe(
             schedule=auto.schedule,
@@ -159,6 +160,7 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
         # drawn once, so that transform is a function of its rows, in any thread
         self._seed = make_generator(self.random_state).integers(2**32, size=4)
         X, weight = self._hold_out(X, weight)
+        self._n_draws = count_draws(weight, len(X))
         X, weight = distinct_rows(X, weight)  # a weighted summary of X is the same target
         self.center_ = weight @ X.astype(np.float64)
         self._target, self._weight = (X - self.center_).astype(X.dtype), weight
@@ -198,7 +200,8 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
         self.field_ = self._new_field(X_source)
         X = self._target if self._precision is None else self._target.astype(self._precision)
         rng = np.random.default_rng([*self._seed, 0])
-        self.field_.fit(X, self.sigmas_, sample_weight=self._weight, origin=self.center_, rng=rng)
+        weight = self._weight * self._n_draws
+        self.field_.fit(X, self.sigmas_, sample_weight=weight, origin=self.center_, rng=rng)
 
     @property
     def target_(self) -> NDArray:

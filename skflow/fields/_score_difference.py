@@ -5,9 +5,10 @@ r"""Score difference by kernel means.
 D_p and D_q are kernel means over target rows x and moving rows y, with one-sided or two-sided
 weights. Rows of a source do not follow what the draw of the rows explains of v:
 
-.. math:: η_k = \max\left( 0, 1 - c \, \frac{Σ_i \text{Var} \, v(z_i)}{Σ_i ‖v(z_i)‖²} \right)
+.. math:: η_k = \max\left( 0, 1 - c \, \min_u
+          \frac{Σ_i \text{Var} \, u · v(z_i)}{Σ_i (u · v(z_i))²} \right)
 
-a positive-part shrinkage as that of James and Stein (1961), with c = 0.03.
+over the principal axes u of the velocities, a positive-part shrinkage as that of James and Stein (1961), with c = 0.03.
 
 References
 ----------

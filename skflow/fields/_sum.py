@@ -162,6 +162,10 @@ class SumRun(Run):
         """Weighted sum of the parts' divergences; see `Run.divergence`."""
         return np.sum([factor * run.divergence() for factor, run in self.runs], axis=0)
 
+    def noise_share(self) -> float | None:
+        """Share of noise of a single part; of several it is not known. See `Run.noise_share`."""
+        return self.runs[0][1].noise_share() if len(self.runs) == 1 else None
+
     def renew(self) -> None:
         """Let the parts forget what belongs to single rows."""
         for _, run in self.runs:

@@ -44,6 +44,7 @@ __all__ = [
     "WeightedMean",
 ]
 
+KEPT = 0.3  # of a potential, where the next step draws other batches
 PROBES = 128  # rows whose velocities tell how much of all is noise
 EMPTY = 1e-6  # share of a kernel sum below which nothing is left of it
 
@@ -83,6 +84,9 @@ class Term(ABC):
     def renew(self) -> None:  # noqa: B027 (nothing to forget is a fair default)
         """Forget what belongs to single rows."""
 
+    def fade(self) -> None:  # noqa: B027 (nothing to forget is a fair default)
+        """Forget some of what earlier batches gave."""
+
     def resume(self, before: Term) -> None:  # noqa: B027 (most terms learn nothing)
         """Go on with what the same term of an earlier run has learnt."""
 
@@ -90,8 +94,8 @@ class Term(ABC):
         """Divergence of the last answer, as a function of any queries."""
         raise TypeError(f"{type(self).__name__} has no divergence.")
 
-    def variance(self, Z: NDArray, answer: Answer, tol: float) -> NDArray | None:
-        """Variance of an answer over draws of the rows, None if it is not known."""
+    def variance(self, Z: NDArray, answer: Answer, axes: NDArray) -> NDArray | None:
+        """Variance of an answer over draws of the rows, along axes; None if not known."""
         return None
 
 
@@ -202,13 +206,12 @@ class Mean(Term):
         """Divergence of the kernel mean, weights staying as they are; see `Term`."""
         return self.mean.rows.divergence(Z, self.mean.sigma, log_weight=self.mean.g)
 
-    def variance(self, Z: NDArray, answer: Answer, tol: float) -> NDArray | None:
+    def variance(self, Z: NDArray, answer: Answer, axes: NDArray) -> NDArray | None:
         """Variance of the kernel mean, weights staying as they are; see `Term`."""
         D, log_sum = answer
         assert log_sum is not None
-        return self.mean.rows.variance(
-            Z, self.mean.sigma, D, log_sum, log_weight=self.mean.g, tol=tol
-        )
+        mean = self.mean
+        return mean.rows.variance(Z, mean.sigma, D, log_sum, axes=axes, log_weight=mean.g)
 
     def _mean(self, rows: KernelSum, sigma: float) -> WeightedMean:
         return WeightedMean(rows, sigma)
@@ -244,6 +247,17 @@ class TwoSidedMean(Mean):
     def renew(self) -> None:
         """Forget the potential."""
         self.f = None
+
+    def fade(self) -> None:
+        """Forget most of it: what other batches gave would add up, and rows wander after it."""
+        self.f = None if self.f is None else KEPT * self.f
+
+
+def _spread_out(Z: NDArray) -> NDArray:
+    """Numbers of some rows, as far from the mean as others are, whatever the columns' order."""
+    distance = np.linalg.norm(Z.astype(np.float64) - Z.mean(axis=0, dtype=np.float64), axis=1)
+    place = np.linspace(0, len(Z) - 1, min(len(Z), PROBES)).astype(int)
+    return np.argsort(distance, kind="stable")[place]
 
 
 Weight = Callable[[NDArray], NDArray]
@@ -317,25 +331,29 @@ class DifferenceRun(KernelRun):
 
     def noise_share(self) -> float | None:
         """Share of the last velocity that the draw of the rows explains; see `Run.noise_share`."""
-        if self.weight is not None:
+        if self.weight is not None or not self.is_whole:
             return None
-        some = np.linspace(0, len(self.queries) - 1, min(len(self.queries), PROBES)).astype(int)
-        noise, Z, tol = 0.0, self.queries[some], 0.0 if self.by_row else self.tol
-        for term, (D, log_sum), share in zip(
-            (self.D_p, self.D_q), self.answers, self.shares, strict=True
-        ):
-            variance = None if log_sum is None else term.variance(Z, (D[some], log_sum[some]), tol)
+        v = (self.answers[0][0] - self.answers[1][0]).astype(np.float64)
+        some = _spread_out(self.queries)
+        power, axes = np.linalg.eigh(v[some].T @ v[some])  # what stands out in any direction counts
+        noise, Z = np.zeros(len(power)), self.queries[some]
+        for term, (D, log_sum) in zip((self.D_p, self.D_q), self.answers, strict=True):
+            answer = None if log_sum is None else (D[some], log_sum[some])
+            variance = None if answer is None else term.variance(Z, answer, axes)
             if variance is None:
                 return None
-            noise += share * variance.sum()
-        v = (self.answers[0][0] - self.answers[1][0])[some].astype(np.float64)
-        power = np.sum(v**2)
-        return float(noise / power) if power > 0 else None
+            noise += variance.sum(axis=0)
+        moves = power > 0
+        share = np.min(noise[moves] / power[moves]) if moves.any() else np.nan
+        return float(share) if np.isfinite(share) else None
 
     def _evaluate(
         self, queries: Queries, p: KernelSum, q: KernelSum, sigma: float, tol: float
     ) -> tuple[NDArray, Frozen]:
         self.queries = queries.every.rows
+        if not self.is_whole:
+            self.D_p.fade()
+            self.D_q.fade()
         D_p, frozen_p = self.D_p(queries, p, sigma, tol)
         D_q, frozen_q = self.D_q(queries, q, sigma, tol)
         self.answers = D_p, D_q

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow._utils import cached_value, normalize_weights
+from skflow._utils import cached_value, count_draws, normalize_weights
 from skflow.kernels._kept import ORDINARY, kept_sums
 from skflow.kernels._near import MIN_ROWS, Leaves, is_near, near_sums
 from skflow.kernels._threads import compute_threads, deal_out
@@ -42,7 +42,8 @@ class KernelSum:
         The rows that are summed over.
 
     sample_weight : ndarray of shape (n_rows,), default=None
-        Positive weights of the rows; they are normalised to sum to one.
+        Positive weights of the rows; they are normalised to sum to one. Those that add up to more
+        than the effective number of rows say how many rows each stands for.
 
     Attributes
     ----------
@@ -50,10 +51,13 @@ class KernelSum:
         X.
     weight, log_weight : ndarray of shape (n_rows,)
         The normalised weights, and their logarithms.
+    n_draws : float
+        How many independent rows they stand for.
     """
 
     def __init__(self, X: NDArray, sample_weight: NDArray | None = None) -> None:
         weight = normalize_weights(sample_weight, len(X))
+        self.n_draws = count_draws(sample_weight, len(X))
         self.rows = X
         self.n_rows, self.n_features = X.shape
         self.dtype = X.dtype
@@ -284,44 +288,46 @@ class KernelSum:
         mean: NDArray,
         log_sum: NDArray,
         *,
+        axes: NDArray,
         log_weight: NDArray | None = None,
-        tol: float = 0.0,
     ) -> NDArray:
-        r"""Variance that the kernel mean has from the draw of the rows, added up over the columns.
+        r"""Variance that the kernel mean has from the draw of the rows, along given axes.
 
-        .. math:: \sum_j W_{ij}² ‖x_j - D(z_i)‖², \qquad Σ_j W_{ij} = 1
+        .. math:: \sum_j W_{ij}² (u_k · (x_j - D(z_i)))² / m_j, \qquad Σ_j W_{ij} = 1
 
-        that of a ratio of two sums over independent rows, to first order.
+        that of a ratio of two sums over independent rows, to first order; m is how many rows a row
+        stands for.
 
         Parameters
         ----------
         Z : ndarray of shape (n_queries, n_features)
             Queries.
         sigma : float
-            Bandwidth.
+            Bandwidth, in the units of the data.
         mean, log_sum : ndarrays of shape (n_queries, n_features), (n_queries,)
             The kernel mean D there, and the log of the kernel sum.
+        axes : ndarray of shape (n_features, n_axes)
+            Orthonormal axes u as columns.
         log_weight : ndarray of shape (n_rows,), default=None
-            As in `sums`.
-        tol : float, default=0.0
             As in `sums`.
 
         Returns
         -------
-        variance : ndarray of shape (n_queries,), float64
+        variance : ndarray of shape (n_queries, n_axes), float64
             In squared units of the data.
         """
-        squared = self.log_weight if log_weight is None else self.log_weight + 2 * log_weight
-        x, D = self.inside(self.rows), self.inside(mean)
-        values = np.column_stack([x, np.einsum("ij,ij->i", x, x)])
-        with compute_threads() as n_threads:  # K² is the kernel of bandwidth σ/√2
-            bias = self.log_weight + squared
-            a, log_square = self._all_sums(
-                Z, sigma / np.sqrt(2), bias, None, values, (1.0, 0.0), tol, n_threads
-            )
-        a = a.astype(np.float64)
-        spread = a[:, -1] - np.einsum("ij,ij->i", D, 2 * a[:, :-1] - D)
-        return np.maximum(spread, 0) * np.exp(log_square - 2 * log_sum) * self.unit**2
+        if self.dtype != np.float64:  # a difference of squares
+            rows = KernelSum(self.rows.astype(np.float64), self.weight * self.n_draws)
+            Z = Z.astype(np.float64)
+            return rows.variance(Z, sigma, mean, log_sum, axes=axes, log_weight=log_weight)
+        x, D = self.inside(self.rows) @ axes, self.inside(mean) @ axes
+        # K² is the kernel of bandwidth σ/√2, and of w²/m there is left w/n
+        bias = np.zeros(self.n_rows) if log_weight is None else 2 * log_weight
+        bias -= np.log(self.n_draws)
+        a, log_square = self.average(Z, sigma / np.sqrt(2), np.hstack([x, x**2]), log_weight=bias)
+        first, second = np.hsplit(a, 2)
+        share = np.exp(np.minimum(log_square - 2 * log_sum, 0))  # Σ W² is at most one
+        return np.maximum(second - D * (2 * first - D), 0) * share[:, None] * self.unit**2
 
     def laplace(self, Z: NDArray, tau: float) -> tuple[NDArray, NDArray]:
         r"""Mean and log of the sum of a Laplace kernel, which falls with the distance itself.

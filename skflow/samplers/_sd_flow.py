@@ -40,9 +40,10 @@ class SDFlowSampler(BaseSampler):
     step_size : float, array of shape (n_steps,) or "auto", default="auto"
         η, without unit: 1 is a full denoiser step. "auto" is the field's choice; the default
         field's is 1, of which the rows of a source take ``max(0, 1 - 0.03 s)``, s being the share
-        of the velocity's power that the draw of the rows explains: they stop where only noise is
-        left to follow, however many steps there are. Samples, and sources so long that they move
-        in groups, take full steps.
+        of the velocity's power that the draw of the rows explains, along the axis where it is
+        least: they stop where only noise is left to follow, however many steps there are. Rows of
+        a base, and steps with injected noise or with batches (of tables beyond 2000 rows), take
+        full steps.
     first_step_norm : float or str, default=None
         If given, η is the constant that makes the mean over rows of the first displacement's norm
         equal this length, a number or a name such as "0.2*rms". Excludes ``step_size``.

@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 __all__ = ["TableTransport"]
 
 
+def default_flow() -> SDFlowSampler:
+    """Return the flow of tables; see ``flow`` of `TableTransport`."""
+    return SDFlowSampler(step_size=1.0)
+
+
 class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     r"""Move the rows of one data frame onto another, whatever their columns hold.
 
@@ -59,8 +64,10 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
     ----------
     flow : estimator, default=None
         The flow: ``fit(X)``, ``transform(X)``, ``sample(n)`` and ``score(X)`` on arrays. None is
-        ``SDFlowSampler()``; ``set_params(flow__n_steps=…)`` works on it, too. A generator such as
-        ``SDFlowGenerator()`` moves rows only if ``X_source`` is given to ``fit``.
+        ``SDFlowSampler(step_size=1.0)``, full steps: a flag or a category is little beside the
+        noise of many columns, and would stop too early. ``set_params(flow__n_steps=…)`` works on
+        it, too. A generator such as ``SDFlowGenerator()`` moves rows only if ``X_source`` is given
+        to ``fit``.
     columns : list of str, default=None
         The columns that are moved; None is all of the target's. The source must have them all.
     by : str or list of str, default=None
@@ -154,7 +161,7 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         if "flow" in params:
             self.flow = params.pop("flow")
         if self.flow is None and any(name.startswith("flow__") for name in params):
-            self.flow = SDFlowSampler()
+            self.flow = default_flow()
         return super().set_params(**params)
 
     # ------------------------------------------------------------------------------------ fit
@@ -221,7 +228,7 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         return self
 
     def _make_flow(self) -> Any:
-        flow = SDFlowSampler() if self.flow is None else clone(self.flow)
+        flow = default_flow() if self.flow is None else clone(self.flow)
         params = flow.get_params()
         if params.get("random_state", 0) is None:
             flow.set_params(random_state=self.random_state)

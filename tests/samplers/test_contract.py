@@ -176,7 +176,9 @@ def test_shift_and_scale_equivariance_pathwise(sampler, target, source):
 
 @samplers(FLOWS - {"langevin", "diffusion-sde"})
 def test_rotation_equivariance_of_noise_free_flows(sampler, target, source):
-    Q = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))[0]
+    rng = np.random.default_rng(3)
+    Q = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    source = np.vstack([source, rng.normal(2, 2, (150, 3))])  # more than tell the noise
     set_known(sampler, n_noise=0)
     moved = sampler.fit(target).transform(source)
     np.testing.assert_allclose(sampler.fit(target @ Q).transform(source @ Q), moved @ Q, atol=1e-8)
@@ -553,6 +555,7 @@ def test_grid_search_in_a_pipeline_is_the_same_with_two_jobs(sampler, target):
             "sigma_min='nm' is not known. Known: 'nn'",
         ),
         ({"field": "kernal"}, "field='kernal' is not known. Known: 'kernel'"),
+        ({"n_noise": "many"}, "n_noise must be an integer of at least 0, got 'many'"),
     ],
     ids=str,
 )

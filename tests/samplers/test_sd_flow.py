@@ -56,8 +56,8 @@ def test_gaussian_onto_gaussian_reaches_the_closed_form(seed):
     np.testing.assert_allclose(np.cov(moved.T), np.cov(X.T), atol=0.04)  # measured 0.012
 
 
-def noise_share(field, X, Y, sigma, batch_size=None):
-    run = field.fit(X, np.array([sigma])).start(np.random.default_rng(0))
+def noise_share(field, X, Y, sigma, batch_size=None, weight=None):
+    run = field.fit(X, np.array([sigma]), weight).start(np.random.default_rng(0))
     run.batch_size = batch_size
     run.velocity(Y, Y, sigma)
     return run.noise_share()
@@ -68,18 +68,15 @@ def test_share_of_noise_of_two_means():
     rng = np.random.default_rng(0)
     X, Y = rng.normal(0.3, 1.0, (90, 3)), rng.normal(0.0, 2.0, (70, 3))
     field = KernelScoreDifference("row")
-    variance = [R.var(axis=0).sum() / len(R) for R in (X, Y)]
-    power = np.sum((X.mean(axis=0) - Y.mean(axis=0)) ** 2)
-    share = noise_share(field, X, Y, 1e4)
-    assert share == pytest.approx(sum(variance) / power, rel=1e-4)
-    # a batch's own error averages out over the steps, that of the rows it is drawn from stays
-    run = field.fit(X, np.array([1e4])).start(np.random.default_rng(0))
-    run.batch_size = 30
-    v = run.velocity(Y, Y, 1e4)
-    p, q = run.D_p.mean.rows.rows, run.D_q.mean.rows.rows
-    assert len(p) == len(q) == 30
-    expected = p.var(axis=0).sum() / 90 + q.var(axis=0).sum() / 70
-    assert run.noise_share() == pytest.approx(expected / np.sum(v[0] ** 2), rel=1e-4)
+    v = X.mean(axis=0) - Y.mean(axis=0)  # all rows go one way, along which there is power
+    axis = v / np.linalg.norm(v)
+    expected = ((X @ axis).var() / len(X) + (Y @ axis).var() / len(Y)) / (v @ v)
+    assert noise_share(field, X, Y, 1e4) == pytest.approx(expected, rel=1e-4)
+    # rows that repeat are as many draws, whether they are told by weights or not
+    weight = np.random.default_rng(1).integers(1, 4, len(X))
+    repeated = noise_share(field, np.repeat(X, weight, axis=0), Y, 1e4)
+    assert noise_share(field, X, Y, 1e4, weight=weight) == pytest.approx(repeated, rel=1e-9)
+    assert noise_share(field, X, Y, 1e4, batch_size=30) is None  # of batches it is not known
 
 
 @pytest.mark.parametrize("normalization", ["row", "sinkhorn"])
@@ -91,8 +88,9 @@ def test_noise_explains_the_velocity_of_rows_of_the_target(normalization):
         X, Y = np.random.default_rng(seed).normal(size=(2, 400, 3))
         same.append(noise_share(field, X, Y, 1.0))
         far.append(noise_share(field, X, Y + 10, 5.0))
-    assert 0.5 < np.mean(same) < 2  # row 1.0, sinkhorn 0.9
-    assert np.max(far) < 0.02
+    # along the axis where it is least: row 0.53 (0.30 to 0.94), sinkhorn 0.40 (0.17 to 0.61)
+    assert 0.2 < np.mean(same) < 1
+    assert np.max(far) < 1e-3  # 4e-5
 
 
 def test_only_kernel_means_of_known_weight_know_their_noise():
@@ -100,6 +98,10 @@ def test_only_kernel_means_of_known_weight_know_their_noise():
     for name in ("mmd", "divergence", "score"):
         assert noise_share(make_field(name), X, Y, 1.0) is None
     assert noise_share(KernelScoreDifference(), X, X, 1.0) is None  # at rest there is no share
+    assert 0 <= noise_share(KernelScoreDifference(), X, Y, 1e-10) < np.inf
+    X[0] = Y[0] = 1e6  # one remote row, and kernel values in single precision
+    single = noise_share(KernelScoreDifference(), X.astype(np.float32), Y.astype(np.float32), 1.0)
+    assert single == pytest.approx(noise_share(KernelScoreDifference(), X, Y, 1.0), rel=1e-2)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -118,7 +120,34 @@ def test_a_source_stops_where_only_noise_is_left(seed):
     assert length[1] < 1.03 * length[0]
     assert length[2] > 1.1 * length[0]
     assert abs(copy[1] - copy[0]) < 0.03
-    assert copy[2] < copy[0] - 0.05
+    assert copy[2] < copy[0] - 0.02
+
+
+@pytest.mark.parametrize("n_columns", [1, 2, 3])
+@pytest.mark.parametrize("n_rows", [2001, 4000])
+def test_long_tables_of_few_columns_arrive(n_rows, n_columns):
+    """Potentials of other batches must not add up: rows once ended hundreds of floors away."""
+    fit = []
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        X, S = rng.normal(size=(2, n_rows, n_columns)).astype(np.float32)
+        held_out = rng.normal(size=(8000, n_columns))
+        moved = SDFlowSampler(random_state=0).fit(X).transform(1.3 * S + 1)
+        fit.append(energy_distance(moved, held_out) / energy_floor(held_out, n_rows))
+    # the mean of two seeds is 0.97 to 1.6; once 20 to 3000
+    assert np.mean(fit) < 3, fit
+
+
+def test_ties_in_the_target_are_as_many_draws():
+    """Three values of 1500 rows are no sample of three."""
+    rng = np.random.default_rng(0)
+    X = np.array([[0.0, 0], [4, 0], [0, 4]])[rng.choice(3, 1500, p=[0.6, 0.3, 0.1])]
+    S = rng.normal(3, 1, (1500, 2))
+    energy = [
+        energy_distance(SDFlowSampler(step_size=s, random_state=0).fit(X).transform(S), X)
+        for s in ("auto", 1.0)
+    ]
+    assert energy[0] < 1.6 * energy[1]  # 1.3 times, and 3.2 if a value counted once
 
 
 def test_step_sizes_of_ones_own_and_samples_are_left_alone():
