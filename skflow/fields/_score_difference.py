@@ -8,7 +8,8 @@ weights. Rows of a source do not follow what the draw of the rows explains of v:
 .. math:: η_k = \max\left( 0, 1 - c \, \min_u
           \frac{Σ_i \text{Var} \, u · v(z_i)}{Σ_i (u · v(z_i))²} \right)
 
-over the principal axes u of the velocities, a positive-part shrinkage as that of James and Stein (1961), with c = 0.03.
+over the principal axes u of the velocities, a positive-part shrinkage as that of James and Stein
+(1961), with c = 0.03.
 
 References
 ----------
