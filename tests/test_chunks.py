@@ -79,7 +79,7 @@ def test_no_chunk_size_is_seen():
 def test_it_is_what_python_does():
     """Where all rows are drawn: TableTransport's result, with its dtypes, categories and index."""
     source, target = (pd.read_parquet(f"{name}.parquet") for name in ("source", "target"))
-    flow = SDFlowSampler(n_steps=4, n_reference=500)
+    flow = SDFlowSampler(n_steps=4, step_size=1.0, n_reference=500)
     transport = TableTransport(flow, columns=COLUMNS, random_state=3)
     moved = transport.fit(target, X_source=source).transform(source)
     assert run("--chunk-rows", 50, "--reference-rows", 500, "--seed", 3, *CHOSEN) == 0
@@ -99,7 +99,7 @@ def test_groups():
         assert run("--chunk-rows", size, *chosen) == 0
         bits.add(Path("out.parquet").read_bytes())
     assert len(bits) == 1
-    flow = SDFlowSampler(n_steps=4, n_reference=500)
+    flow = SDFlowSampler(n_steps=4, step_size=1.0, n_reference=500)
     transport = TableTransport(flow, columns=["x", "n"], by=["kind", "shop"], random_state=0)
     transport.fit(target[target["kind"] != "bagel"], X_source=source)
     moved = pd.read_parquet("out.parquet")

@@ -66,7 +66,7 @@ def files():
 def test_transport_is_what_python_does(tables):
     assert run("transport", *tables, "-o", "out.csv", "--columns", "x,n,ok", *QUICK) == 0
     source, target = (pd.read_csv(path) for path in tables)
-    flow = SDFlowSampler(n_steps=5)
+    flow = SDFlowSampler(n_steps=5, step_size=1.0)
     transport = TableTransport(flow, columns=["x", "n", "ok"], random_state=0).fit(target)
     moved = transport.transform(source)
     pd.testing.assert_frame_equal(pd.read_csv("out.csv"), moved, check_exact=True)
@@ -77,7 +77,9 @@ def test_options_reach_the_flow(tables):
     chosen = ["--columns", "x,n", "--steps", "4", "--no-report", "--quiet"]
     assert run("transport", *tables, "-o", "out.csv", *options, *chosen) == 0
     source, target = (pd.read_csv(path) for path in tables)
-    flow = SDFlowSampler(n_steps=4, schedule="cosine").set_params(schedule__sigma_min="0.5*nn")
+    flow = SDFlowSampler(n_steps=4, step_size=1.0, schedule="cosine").set_params(
+        schedule__sigma_min="0.5*nn"
+    )
     transport = TableTransport(flow, columns=["x", "n"], by="group", random_state=3).fit(target)
     moved = transport.transform(source)
     result = pd.read_csv("out.csv")
