@@ -150,6 +150,19 @@ def test_ties_in_the_target_are_as_many_draws():
     assert energy[0] < 1.6 * energy[1]  # 1.3 times, and 3.2 if a value counted once
 
 
+def test_noise_is_told_the_same_way_in_rotated_tables():
+    """By 128 of the rows, whichever they are: of an exact flow, since its rows are many."""
+    rng = np.random.default_rng(0)
+    Q = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    X, S = rng.normal(size=(300, 3)) * [1, 2, 3], rng.normal(2, 2, (300, 3))
+    flow = SDFlowSampler(KernelScoreDifference(tol=0), random_state=0)
+    moved = flow.fit(X).transform(S)
+    np.testing.assert_allclose(flow.fit(X @ Q).transform(S @ Q), moved @ Q, atol=1e-8)
+    np.testing.assert_allclose(flow.fit(-X[:, ::-1]).transform(-S[:, ::-1]), -moved[:, ::-1])
+    full = SDFlowSampler(KernelScoreDifference(tol=0), step_size=1.0, random_state=0)
+    assert np.abs(full.fit(X).transform(S) - moved).max() > 0.01  # some steps were shorter
+
+
 def test_step_sizes_of_ones_own_and_samples_are_left_alone():
     rng = np.random.default_rng(0)
     X, S = rng.normal(size=(100, 2)), rng.normal(3, 2, (80, 2))
