@@ -333,9 +333,9 @@ class DifferenceRun(KernelRun):
         """Share of the last velocity that the draw of the rows explains; see `Run.noise_share`."""
         if self.weight is not None or not self.is_whole:
             return None
-        v = (self.answers[0][0] - self.answers[1][0]).astype(np.float64)
         some = _spread_out(self.queries)
-        power, axes = np.linalg.eigh(v[some].T @ v[some])  # what stands out in any direction counts
+        v = (self.answers[0][0][some] - self.answers[1][0][some]).astype(np.float64)
+        power, axes = np.linalg.eigh(v.T @ v)  # what stands out in any direction counts
         noise, Z = np.zeros(len(power)), self.queries[some]
         for term, (D, log_sum) in zip((self.D_p, self.D_q), self.answers, strict=True):
             answer = None if log_sum is None else (D[some], log_sum[some])

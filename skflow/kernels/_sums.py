@@ -102,6 +102,10 @@ class KernelSum:
         """
         return KernelSum(self.rows[which], self.weight[which])
 
+    def _in_double(self) -> KernelSum:
+        """The same rows in double precision."""
+        return KernelSum(self.rows.astype(np.float64), self.weight * self.n_draws)
+
     @property
     def standard_deviation(self) -> float:
         """Standard deviation of the rows, the root mean square over the columns."""
@@ -273,8 +277,7 @@ class KernelSum:
             A number without unit, not negative up to rounding.
         """
         if self.dtype != np.float64:  # a difference of squares
-            rows = KernelSum(self.rows.astype(np.float64), self.weight)
-            return rows.divergence(Z, sigma, log_weight=log_weight)
+            return self._in_double().divergence(Z, sigma, log_weight=log_weight)
         x = self.inside(self.rows)
         values = np.column_stack([x, np.einsum("ij,ij->i", x, x)])
         mean, _ = self.average(Z.astype(np.float64), sigma, values, log_weight=log_weight)
@@ -317,8 +320,7 @@ class KernelSum:
             In squared units of the data.
         """
         if self.dtype != np.float64:  # a difference of squares
-            rows = KernelSum(self.rows.astype(np.float64), self.weight * self.n_draws)
-            Z = Z.astype(np.float64)
+            rows, Z = self._in_double(), Z.astype(np.float64)
             return rows.variance(Z, sigma, mean, log_sum, axes=axes, log_weight=log_weight)
         x, D = self.inside(self.rows) @ axes, self.inside(mean) @ axes
         # K² is the kernel of bandwidth σ/√2, and of w²/m there is left w/n
@@ -447,17 +449,15 @@ class KernelSum:
         n_threads: int,
     ) -> tuple[NDArray, NDArray, NDArray]:
         """Sum without a maximum pass; say for which queries that was accurate."""
-        good, nothing = self.are_in_reach(square, sigma), np.empty((len(z), len(V)))
+        good, is_single = self.are_in_reach(square, sigma), V.dtype != B.dtype
+        with np.errstate(all="ignore"):  # σ may be too small to be squared: then none is good
+            gamma = np.full(len(z), sigma**-2.0 if sigma < 1e150 else 0.0)
+            if is_single:  # exponents then want to be small
+                # the logarithm of a mean is at least the mean of the logarithms
+                bias = self.weight @ (B[-1] - self.log_weight)
+                good &= np.abs(scale + bias - gamma / 2 * (square + self._power)) < ORDINARY
         if not good.any():
-            return good, nothing[:, :-1], nothing[:, -1]
-        gamma = np.full(len(z), sigma**-2.0 if sigma < 1e150 else 0.0)
-        is_single = V.dtype != B.dtype  # exponents then want to be small
-        if is_single:
-            # the logarithm of a mean is at least the mean of the logarithms
-            bias = self.weight @ (B[-1] - self.log_weight)
-            good &= np.abs(scale + bias - gamma / 2 * (square + self._power)) < ORDINARY
-            if not good.any():
-                return good, nothing[:, :-1], nothing[:, -1]
+            return good, np.empty((len(z), len(V) - 1)), np.empty(len(z))
         with np.errstate(over="ignore"):  # the queries for which this matters are not good
             A = query_factors(z, gamma, scale - square * gamma / 2).astype(B.dtype)
         tiles = cut(A, self.n_rows if wide else None)

@@ -154,13 +154,11 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
     def _fit_schedule(self) -> None:
         """Resolve the bandwidths, on as many rows as a batch may have."""
         X, weight = self._target, self._weight
-        if is_auto(self.batch_size) and _last_batch(len(X)) < len(
-            X
-        ):  # in proportion to the weights
+        size = _last_batch(len(X))
+        if is_auto(self.batch_size) and size < len(X):
             rng = self._rng()
             order = rng.permutation(len(X))  # drawn in proportion to the weights
-            share = np.cumsum(weight[order])
-            X, weight = X[order[draw_evenly(share, _last_batch(len(X)), rng)]], None
+            X, weight = X[order[draw_evenly(np.cumsum(weight[order]), size, rng)]], None
         self.schedule_.fit(X, sample_weight=weight)
 
     def _check_parameters(self) -> None:

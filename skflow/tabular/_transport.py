@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["TableTransport"]
 
 
-def default_flow() -> SDFlowSampler:
+def _default_flow() -> SDFlowSampler:
     """Return the flow of tables; see ``flow`` of `TableTransport`."""
     return SDFlowSampler(step_size=1.0)
 
@@ -161,7 +161,7 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         if "flow" in params:
             self.flow = params.pop("flow")
         if self.flow is None and any(name.startswith("flow__") for name in params):
-            self.flow = default_flow()
+            self.flow = _default_flow()
         return super().set_params(**params)
 
     # ------------------------------------------------------------------------------------ fit
@@ -228,7 +228,7 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         return self
 
     def _make_flow(self) -> Any:
-        flow = default_flow() if self.flow is None else clone(self.flow)
+        flow = _default_flow() if self.flow is None else clone(self.flow)
         params = flow.get_params()
         if params.get("random_state", 0) is None:
             flow.set_params(random_state=self.random_state)
