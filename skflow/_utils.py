@@ -150,8 +150,24 @@ def distinct_rows(X: NDArray, sample_weight: NDArray | None = None) -> tuple[NDA
         Their total weights, float64, summing to one.
     """
     weight = normalize_weights(sample_weight, len(X))
-    rows, index = np.unique(X[weight > 0], axis=0, return_inverse=True)
-    return rows, np.bincount(index.ravel(), weights=weight[weight > 0], minlength=len(rows))
+    rows, weight = X[weight > 0], weight[weight > 0]
+    order = lexicographic_order(rows)
+    rows = rows[order]
+    is_new = np.append(True, np.any(rows[1:] != rows[:-1], axis=1))
+    return rows[is_new], np.bincount(np.cumsum(is_new) - 1, weights=weight[order])
+
+
+def lexicographic_order(X: NDArray) -> NDArray:
+    """Numbers of the rows, sorted by the first column, of equals there by the second, and so on.
+
+    Only rows that share their first value need more than one column.
+    """
+    order = np.argsort(X[:, 0], kind="stable")
+    is_same = np.diff(X[order, 0]) == 0
+    tied = np.append(is_same, False) | np.append(False, is_same)
+    numbers = order[tied]
+    order[tied] = numbers[np.lexsort(X[numbers].T[::-1])]
+    return order
 
 
 def moments(X: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:

@@ -503,6 +503,21 @@ def test_variance_is_the_sum_over_squared_weights(dtype, sigma):
     np.testing.assert_allclose(variance, expected, rtol=1e-3 if dtype == np.float32 else 1e-8)
 
 
+@pytest.mark.parametrize("sigma", [0.05, 0.5, 5.0, 500.0])
+def test_variance_with_a_tolerance(sigma):
+    rng = np.random.default_rng(0)
+    X, Z, g = rng.standard_normal((1500, 3)), rng.standard_normal((128, 3)), rng.normal(size=1500)
+    Z[0] = 40  # far from all rows
+    rows, Z = KernelSum(X), Z + 0.3
+    mean, log_sum = rows.sums(Z, sigma, log_weight=g)
+    given = {"axes": np.eye(3), "log_weight": g}
+    exact = rows.variance(Z, sigma, mean, log_sum, **given)
+    variance = rows.variance(Z, sigma, mean, log_sum, tol=1e-6, **given)
+    assert np.abs(variance - exact).max() > 0  # otherwise nothing is tested here
+    # of the total, which tells how much of all velocities is noise; seen: 3e-8 to 1.5e-5
+    np.testing.assert_allclose(variance.sum(axis=0), exact.sum(axis=0), rtol=1e-4)
+
+
 def test_variance_is_what_kernel_means_vary_by_from_draw_to_draw():
     rng = np.random.default_rng(0)
     Z, means, variances = np.array([[0.0, 0.0], [1.0, -1.0], [2.0, 0.0]]), [], []
@@ -590,11 +605,31 @@ def test_too_many_kernel_values_are_not_kept(monkeypatch):
 def test_leaves_hold_every_row_once_and_their_boxes_hold_them():
     X = np.random.default_rng(0).standard_normal((5003, 3))
     leaves = KernelSum(X).leaves
-    np.testing.assert_array_equal(np.sort(KernelSum(X).leaf_order), np.arange(len(X)))
+    np.testing.assert_array_equal(np.sort(leaves.numbers[leaves.is_row]), np.arange(len(X)))
     x = KernelSum(X).inside(X)[leaves.numbers]
     assert (x >= leaves.low[:, None]).all()
     assert (x <= leaves.high[:, None]).all()
     assert leaves.is_row.sum(axis=1).min() >= leaves.is_row.shape[1] - 1
+
+
+@pytest.mark.parametrize("kind", ["normal", "whole numbers", "two values", "over 300 decades"])
+def test_rows_that_are_neighbours_in_the_order_of_the_tree_are_close(kind):
+    rng = np.random.default_rng(0)
+    X = {
+        "normal": rng.standard_normal((5003, 3)),
+        "whole numbers": rng.poisson(3, (5003, 3)).astype(float),
+        "two values": (rng.random((5003, 1)) < 0.6).astype(float),
+        "over 300 decades": 10 ** rng.uniform(-300, 0, (5003, 1)),
+    }[kind]
+    rows = KernelSum(X)
+    np.testing.assert_array_equal(np.sort(rows.tree_order), np.arange(len(X)))
+    np.testing.assert_allclose(rows.tree_shares, np.arange(1, len(X) + 1) / len(X))
+    step, chance = (
+        np.linalg.norm(np.diff(X[order], axis=0), axis=1).mean()
+        for order in (rows.tree_order, rng.permutation(len(X)))
+    )
+    # seen: up to 0.2
+    assert step < 0.3 * chance
 
 
 @pytest.mark.parametrize("tol", [-1e-3, 1.0, np.nan, "small"])

@@ -228,4 +228,4 @@ class KernelRun(Run):
 
         The rows of a share are neighbours in a tree, so a batch looks like the whole.
         """
-        return rows.leaf_order[draw_evenly(rows.leaf_shares, size, self.rng)]
+        return rows.tree_order[draw_evenly(rows.tree_shares, size, self.rng)]

@@ -86,7 +86,7 @@ class _LaplaceTerm(Mean):
     def divergence(self, Z: NDArray) -> NDArray:
         raise TypeError("a Laplace kernel's mean has no divergence here.")
 
-    def variance(self, Z: NDArray, answer: Answer, axes: NDArray) -> NDArray | None:
+    def variance(self, Z: NDArray, answer: Answer, axes: NDArray, tol: float) -> NDArray | None:
         return None
 
     def _mean(self, rows: KernelSum, sigma: float) -> WeightedMean:

@@ -94,7 +94,7 @@ class Term(ABC):
         """Divergence of the last answer, as a function of any queries."""
         raise TypeError(f"{type(self).__name__} has no divergence.")
 
-    def variance(self, Z: NDArray, answer: Answer, axes: NDArray) -> NDArray | None:
+    def variance(self, Z: NDArray, answer: Answer, axes: NDArray, tol: float) -> NDArray | None:
         """Variance of an answer over draws of the rows, along axes; None if not known."""
         return None
 
@@ -206,12 +206,12 @@ class Mean(Term):
         """Divergence of the kernel mean, weights staying as they are; see `Term`."""
         return self.mean.rows.divergence(Z, self.mean.sigma, log_weight=self.mean.g)
 
-    def variance(self, Z: NDArray, answer: Answer, axes: NDArray) -> NDArray | None:
+    def variance(self, Z: NDArray, answer: Answer, axes: NDArray, tol: float) -> NDArray | None:
         """Variance of the kernel mean, weights staying as they are; see `Term`."""
         D, log_sum = answer
         assert log_sum is not None
         mean = self.mean
-        return mean.rows.variance(Z, mean.sigma, D, log_sum, axes=axes, log_weight=mean.g)
+        return mean.rows.variance(Z, mean.sigma, D, log_sum, axes=axes, log_weight=mean.g, tol=tol)
 
     def _mean(self, rows: KernelSum, sigma: float) -> WeightedMean:
         return WeightedMean(rows, sigma)
@@ -339,7 +339,7 @@ class DifferenceRun(KernelRun):
         noise, Z = np.zeros(len(power)), self.queries[some]
         for term, (D, log_sum) in zip((self.D_p, self.D_q), self.answers, strict=True):
             answer = None if log_sum is None else (D[some], log_sum[some])
-            variance = None if answer is None else term.variance(Z, answer, axes)
+            variance = None if answer is None else term.variance(Z, answer, axes, self.tol)
             if variance is None:
                 return None
             noise += variance.sum(axis=0)

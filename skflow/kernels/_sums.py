@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from skflow._utils import cached_value, count_draws, normalize_weights
 from skflow.kernels._kept import ORDINARY, kept_sums
@@ -113,14 +114,16 @@ class KernelSum:
         return float(self.unit * np.sqrt(np.mean(self.weight @ deviation**2)))
 
     @cached_value
-    def leaf_order(self) -> NDArray:
-        """Numbers of the rows in the order of the tree."""
-        return self.leaves.numbers[self.leaves.is_row]
+    def tree_order(self) -> NDArray:
+        """Numbers of the rows in the order of a k-d tree, in which neighbours are close."""
+        # built in an eighth of the time of the tree of `leaves`, which is cut in even halves
+        tree = cKDTree(self.inside(self.rows), balanced_tree=False, compact_nodes=False)
+        return np.asarray(tree.indices)
 
     @cached_value
-    def leaf_shares(self) -> NDArray:
-        """Cumulative weights of the rows in the order of the tree."""
-        return np.cumsum(self.weight[self.leaf_order])
+    def tree_shares(self) -> NDArray:
+        """Cumulative weights of the rows in that order."""
+        return np.cumsum(self.weight[self.tree_order])
 
     @cached_value
     def leaves(self) -> Leaves:
@@ -128,7 +131,7 @@ class KernelSum:
         return Leaves.of(self.inside(self.rows))
 
     def __getstate__(self) -> dict[str, Any]:
-        built = "leaves", "leaf_order", "leaf_shares"
+        built = "leaves", "tree_order", "tree_shares"
         return {name: value for name, value in self.__dict__.items() if name not in built}
 
     def sums(
@@ -226,7 +229,14 @@ class KernelSum:
             return g, *self.sums(queries, sigma, log_weight=g, log_scale=f, tol=tol)
 
     def average(
-        self, Z: NDArray, sigma: float, values: NDArray, *, log_weight: NDArray | None = None
+        self,
+        Z: NDArray,
+        sigma: float,
+        values: NDArray,
+        *,
+        log_weight: NDArray | None = None,
+        log_scale: NDArray | None = None,
+        tol: float = 0.0,
     ) -> tuple[NDArray, NDArray]:
         r"""Kernel mean of values that belong to the rows, and log of the kernel sum.
 
@@ -240,8 +250,10 @@ class KernelSum:
             Bandwidth.
         values : ndarray of shape (n_rows, n_values)
             The a.
-        log_weight : ndarray of shape (n_rows,), default=None
+        log_weight, log_scale : ndarrays of shape (n_rows,), (n_queries,), default=None
             As in `sums`.
+        tol : float, default=0.0
+            From 1e-6 on kernel values are taken in single precision, as in `sums`.
 
         Returns
         -------
@@ -252,7 +264,7 @@ class KernelSum:
         """
         with compute_threads() as n_threads:
             bias = self.log_weight if log_weight is None else self.log_weight + log_weight
-            return self._all_sums(Z, sigma, bias, None, values, (1.0, 0.0), 0.0, n_threads)
+            return self._all_sums(Z, sigma, bias, log_scale, values, (1.0, 0.0), tol, n_threads)
 
     def divergence(self, Z: NDArray, sigma: float, *, log_weight: NDArray | None = None) -> NDArray:
         r"""Divergence of the kernel mean.
@@ -293,6 +305,7 @@ class KernelSum:
         *,
         axes: NDArray,
         log_weight: NDArray | None = None,
+        tol: float = 0.0,
     ) -> NDArray:
         r"""Variance that the kernel mean has from the draw of the rows, along given axes.
 
@@ -313,6 +326,8 @@ class KernelSum:
             Orthonormal axes u as columns.
         log_weight : ndarray of shape (n_rows,), default=None
             As in `sums`.
+        tol : float, default=0.0
+            As in `average`.
 
         Returns
         -------
@@ -321,12 +336,15 @@ class KernelSum:
         """
         if self.dtype != np.float64:  # a difference of squares
             rows, Z = self._in_double(), Z.astype(np.float64)
-            return rows.variance(Z, sigma, mean, log_sum, axes=axes, log_weight=log_weight)
+            return rows.variance(Z, sigma, mean, log_sum, axes=axes, log_weight=log_weight, tol=tol)
         x, D = self.inside(self.rows) @ axes, self.inside(mean) @ axes
         # K² is the kernel of bandwidth σ/√2, and of w²/m there is left w/n
         bias = np.zeros(self.n_rows) if log_weight is None else 2 * log_weight
         bias -= np.log(self.n_draws)
-        a, log_square = self.average(Z, sigma / np.sqrt(2), np.hstack([x, x**2]), log_weight=bias)
+        scale = np.log(self.n_draws) / 2 - 2 * log_sum  # Σ W² is between one and one in so many
+        a, log_square = self.average(
+            Z, sigma / np.sqrt(2), np.hstack([x, x**2]), log_weight=bias, log_scale=scale, tol=tol
+        )
         first, second = np.hsplit(a, 2)
         share = np.exp(np.minimum(log_square - 2 * log_sum, 0))  # Σ W² is at most one
         return np.maximum(second - D * (2 * first - D), 0) * share[:, None] * self.unit**2
@@ -452,7 +470,7 @@ class KernelSum:
         good, is_single = self.are_in_reach(square, sigma), V.dtype != B.dtype
         with np.errstate(all="ignore"):  # σ may be too small to be squared: then none is good
             gamma = np.full(len(z), sigma**-2.0 if sigma < 1e150 else 0.0)
-            if is_single:  # exponents then want to be small
+            if is_single and not scale.any():  # exponents then want to be small, unasked
                 # the logarithm of a mean is at least the mean of the logarithms
                 bias = self.weight @ (B[-1] - self.log_weight)
                 good &= np.abs(scale + bias - gamma / 2 * (square + self._power)) < ORDINARY

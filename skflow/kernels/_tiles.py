@@ -66,7 +66,11 @@ def join(tiles: NDArray, n: int) -> NDArray:
 
 def pad_rows(V: NDArray) -> NDArray:
     """Pad values with zeros to rows in fours: products of eleven take half as long again."""
-    return V if len(V) == 1 else np.pad(V, ((0, -len(V) % 4), (0, 0)))
+    if len(V) == 1:
+        return V
+    padded = np.zeros((len(V) + -len(V) % 4, V.shape[1]), V.dtype)
+    padded[: len(V)] = V
+    return padded
 
 
 def blocks(A: NDArray, B: NDArray) -> Iterator[tuple[slice, NDArray]]:
@@ -98,10 +102,7 @@ def exponential(E: NDArray, dtype: np.dtype, out: NDArray | None = None) -> NDAr
     """
     if out is None:
         out = E if E.dtype == dtype else buffer(E.shape, dtype)
-    if E.dtype != dtype:
-        np.copyto(out, E, casting="same_kind")
-        E = out
-    return np.asarray(EXP(E, out=out))
+    return np.asarray(EXP(E, out=out, dtype=dtype, casting="same_kind"))
 
 
 def stream(

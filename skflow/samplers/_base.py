@@ -31,6 +31,7 @@ from skflow._utils import (
     draw_evenly,
     draw_rows,
     is_auto,
+    lexicographic_order,
     lookup,
     make_generator,
     progress,
@@ -130,7 +131,7 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         if len(rows) > most:
             rows = rows[rng.choice(len(rows), most, replace=False)]
         rows = (rows - self.center_).astype(self._target.dtype)
-        path = Path(start=rows[np.lexsort(rows.T[::-1])])
+        path = Path(start=rows[lexicographic_order(rows)])
         steps = self._steps(path.start, rng, path, self._fitted_recipe.shrinkage)
         self._last(task.watch(steps, lambda: self._so_far(path)))
         return self._so_far(path)
@@ -220,12 +221,10 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
     ) -> Iterator[NDArray]:
         """Move centred rows as a population, and keep their path if there is one to fill.
 
-        They are taken in lexicographic order, so that noise and batches, and with them a row's way,
-        do not depend on where it stands in the table.
+        They stand in lexicographic order, so that noise and batches, and with them a row's way, do
+        not depend on where it stood in the table.
         """
-        order = np.lexsort(Y.T[::-1])
-        place = np.argsort(order)
-        Y, affine = Y[order], None
+        affine = None
         if self._fitted_recipe.align is not None:
             with compute_threads(self.n_jobs):  # BLAS may round otherwise on several threads
                 affine = self._align(Y)
@@ -240,7 +239,7 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         for moved in self._loop(flow, Y):
             if path is not None:
                 path.step_sizes = flow.step_sizes
-            yield moved[place]
+            yield moved
 
     def _align(self, Y: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         """The affine map that rows start with."""
@@ -260,16 +259,19 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
 
     def _flow(
         self, Y: NDArray, rng: np.random.Generator, is_source: bool = True
-    ) -> Iterator[NDArray]:
+    ) -> tuple[Iterator[NDArray], Any]:
+        """Begin to move centred rows: what every step gives, and each row's place in it."""
         if self._path is not None:
-            return self._replay(Y, self._path)
+            return self._replay(Y, self._path), slice(None)
         # rows of a base are nobody's, and even: whatever they follow, nothing of theirs is lost
         shrinkage = self._fitted_recipe.shrinkage if is_source else 0.0
-        return self._steps(Y, rng, shrinkage=shrinkage)
+        order = lexicographic_order(Y)
+        return self._steps(Y[order], rng, shrinkage=shrinkage), np.argsort(order)
 
     def _run(self, Y: NDArray, rng: np.random.Generator, is_source: bool = True) -> NDArray:
         """Move centred rows to the end."""
-        return self._last(self._flow(Y, rng, is_source))
+        steps, place = self._flow(Y, rng, is_source)
+        return self._last(steps)[place]
 
     def _last(self, steps: Iterator[NDArray]) -> NDArray:
         """Take all steps, with a progress bar if asked for, and return what the last one gives."""
@@ -352,8 +354,9 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
             The rows after step 1, 2, …, n_steps; the last equals ``transform(X)``.
         """
         Y, dtype = self._source(X)
-        for moved in self._flow(Y, self._rng()):
-            yield self._restore(moved, dtype)
+        steps, place = self._flow(Y, self._rng())
+        for moved in steps:
+            yield self._restore(moved[place], dtype)
 
     def _is_population(self) -> bool:
         """Whether a row's way depends on the rows it is moved with."""

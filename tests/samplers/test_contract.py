@@ -431,15 +431,15 @@ def test_errors_of_batches_average_out_over_groups():
     rng = np.random.default_rng(0)
     X, Y = rng.standard_normal((20_000, 3)), rng.standard_normal((16_000, 3)) + 2
     field = skflow.fields.KernelScoreDifference("row").fit(X, np.ones(1))
-    exact = field.start(rng).velocity(Y, Y, 1.0).mean(axis=0)
     shift = {1: [], 16: []}
     for n, shifts in shift.items():
         for seed in range(12):
             run = Groups(field, n, np.random.default_rng(seed))
             run.batch_size = 200
-            shifts.append(run.velocity(Y, Y, 1.0).mean(axis=0) - exact)
-    one, sixteen = (np.sqrt(np.mean(np.square(shifts))) for shifts in shift.values())
-    # √16 = 4 if the groups are independent; measured 0.140 and 0.045
+            shifts.append(run.velocity(Y, Y, 1.0).mean(axis=0))
+    # about their mean, which is off by the bias of a ratio of sums over 200 rows, some 0.04
+    one, sixteen = (np.sqrt(np.mean(np.var(shifts, axis=0))) for shifts in shift.values())
+    # √16 = 4 if the groups are independent; measured 4.4 (other seeds: 3.4 to 4.9)
     assert one / sixteen == pytest.approx(4, rel=0.35)
 
 
