@@ -44,7 +44,10 @@ __all__ = [
     "WeightedMean",
 ]
 
-KEPT = 0.3  # of a potential, where the next step draws other batches
+# What the next step keeps of a potential where it draws other batches: a share, and nothing far
+# above the median. Rows whose next target is in one batch but not in the other have potentials of
+# tens and hundreds, and jump: at its new place such a row would outweigh all others together.
+KEPT, LARGEST = 0.3, 6.0
 PROBES = 128  # rows whose velocities tell how much of all is noise
 EMPTY = 1e-6  # share of a kernel sum below which nothing is left of it
 
@@ -250,7 +253,9 @@ class TwoSidedMean(Mean):
 
     def fade(self) -> None:
         """Forget most of it: what other batches gave would add up, and rows wander after it."""
-        self.f = None if self.f is None else KEPT * self.f
+        if self.f is not None:
+            f = KEPT * self.f
+            self.f = np.minimum(f, np.median(f) + LARGEST)
 
 
 def _spread_out(Z: NDArray) -> NDArray:
