@@ -208,14 +208,19 @@ def unwrap_source(X_source: Any) -> tuple[Any, bool]:
 
 
 def refuse_source_as_y(X: Any, y: Any) -> None:
-    """Say what is wrong if a table was given where ``y``, which is ignored, stands."""
+    """Say what is wrong if a table was given where ``y``, which is ignored, stands.
+
+    One of as many rows might be several labels of a pipeline: then it is a warning.
+    """
     shape: Any = getattr(y, "shape", ())
     wanted: Any = getattr(X, "shape", ())
-    if len(shape) == 2 and len(wanted) == 2 and shape[1] == wanted[1] and shape[0] != wanted[0]:
-        raise ValueError(
-            f"y has shape {shape} and would be ignored: if it is the source, give it as "
-            "X_source=..."
-        )
+    if len(shape) != 2 or len(wanted) != 2 or shape[1] != wanted[1]:
+        return
+    advice = "ignored: if it is the source, give it as X_source=..."
+    if shape[0] != wanted[0]:
+        raise ValueError(f"y has shape {shape} and would be {advice}")
+    if shape[1] > 1:
+        warnings.warn(f"y has the shape of X, {shape}, and is {advice}", stacklevel=4)
 
 
 def warn_if_sliced(flow: Any, *, stacklevel: int = 2) -> None:
@@ -260,6 +265,13 @@ def check_count(value: Any, *, name: str, minimum: int = 1) -> int:
     return int(value)
 
 
+def check_switch(value: Any, *, name: str) -> bool:
+    """Return True or False, which NumPy's booleans and 0 and 1 are as well."""
+    if not isinstance(value, bool | np.bool_ | Integral) or value not in (0, 1):
+        raise ValueError(f"{name} must be True or False, got {value!r}.")
+    return bool(value)
+
+
 def lookup(registry: Mapping[str, T], key: Any, *, name: str) -> T:
     """Return ``registry[key]``, or say which keys there are."""
     if not isinstance(key, str) or key not in registry:
@@ -293,5 +305,11 @@ def make_generator(random_state: Any) -> np.random.Generator:
     """Return a numpy Generator seeded from scikit-learn's ``random_state`` convention."""
     if isinstance(random_state, np.random.Generator):
         return random_state
-    legacy = check_random_state(random_state)
+    try:
+        legacy = check_random_state(random_state)
+    except ValueError:
+        raise ValueError(
+            "random_state must be an integer from 0 to 2**32 - 1, a RandomState or Generator of "
+            f"NumPy, or None, got {random_state!r}."
+        ) from None
     return np.random.default_rng(legacy.randint(0, 2**32, size=4, dtype=np.uint32))

@@ -56,6 +56,7 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
     n_noise: Any
     n_jobs: int | None
     random_state: Any
+    verbose: int
     _precision: Any = None  # of the moving rows; None is the target's
     center_: NDArray
     _target: NDArray
@@ -112,6 +113,8 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
             lookup(ALIGNMENTS, recipe.align, name="align")
         if self.n_jobs is not None and not (isinstance(self.n_jobs, Integral) and self.n_jobs < 0):
             check_count(self.n_jobs, name="n_jobs")
+        if not isinstance(self.verbose, bool):
+            check_count(self.verbose, name="verbose", minimum=0)
 
     def _auto(self) -> Recipe:
         """What "auto" means: the field's choice, or that of a mover with a name."""

@@ -27,6 +27,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skflow._utils import (
     check_count,
     check_rows,
+    check_switch,
     check_weights,
     is_auto,
     lookup,
@@ -144,6 +145,7 @@ class BaseGenerator(Mover):
 
     def _check_parameters(self) -> None:
         self._check_step_parameters()
+        check_switch(self.match_marginals, name="match_marginals")
         check_count(self.batch_size, name="batch_size")
         check_count(self.window, name="window")
         check_count(self.n_iter_no_change, name="n_iter_no_change")

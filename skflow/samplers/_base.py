@@ -28,6 +28,7 @@ from skflow._utils import (
     call_for_rows,
     check_count,
     check_rows,
+    check_switch,
     draw_evenly,
     draw_rows,
     is_auto,
@@ -164,6 +165,7 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
 
     def _check_parameters(self) -> None:
         self._check_step_parameters()
+        check_switch(self.match_marginals, name="match_marginals")
         if not is_auto(self.n_reference):
             check_count(self.n_reference, name="n_reference")
         if self.batch_size is not None and not is_auto(self.batch_size):

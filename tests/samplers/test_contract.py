@@ -554,6 +554,10 @@ def test_grid_search_in_a_pipeline_is_the_same_with_two_jobs(sampler, target):
         ),
         ({"field": "kernal"}, "field='kernal' is not known. Known: 'kernel'"),
         ({"n_noise": "many"}, "n_noise must be an integer of at least 0, got 'many'"),
+        ({"match_marginals": "no"}, "match_marginals must be True or False, got 'no'"),
+        ({"verbose": "x"}, "verbose must be an integer of at least 0, got 'x'"),
+        ({"random_state": "x"}, "random_state must be an integer from 0 .*, got 'x'"),
+        ({"random_state": -1}, "random_state must be an integer from 0 .*, got -1"),
     ],
     ids=str,
 )
