@@ -163,7 +163,8 @@ def lexicographic_order(X: NDArray) -> NDArray:
     Only rows that share their first value need more than one column.
     """
     order = np.argsort(X[:, 0], kind="stable")
-    is_same = np.diff(X[order, 0]) == 0
+    first = X[order, 0]
+    is_same = first[1:] == first[:-1]
     tied = np.append(is_same, False) | np.append(False, is_same)
     numbers = order[tied]
     order[tied] = numbers[np.lexsort(X[numbers].T[::-1])]

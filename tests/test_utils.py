@@ -14,6 +14,7 @@ def table(kind):
         "one column": rng.integers(0, 9, (300, 1)).astype(np.float32),
         "ties of the first column": np.column_stack([rng.integers(0, 2, 300), rng.random(300)]),
         "signed zeros": np.where(rng.random((300, 2)) < 0.5, 0.0, -0.0),
+        "extremes": np.array([[-1.7e308, 1], [1.7e308, 0], [1.7e308, -1], [0, 5e-324], [0, 0]]),
         "one row": np.ones((1, 2)),
         "equal rows": np.ones((5, 2)),
     }[kind]
@@ -25,6 +26,7 @@ KINDS = [
     "one column",
     "ties of the first column",
     "signed zeros",
+    "extremes",
     "one row",
     "equal rows",
 ]

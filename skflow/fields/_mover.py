@@ -113,7 +113,7 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
             lookup(ALIGNMENTS, recipe.align, name="align")
         if self.n_jobs is not None and not (isinstance(self.n_jobs, Integral) and self.n_jobs < 0):
             check_count(self.n_jobs, name="n_jobs")
-        if not isinstance(self.verbose, bool):
+        if not isinstance(self.verbose, bool | np.bool_):
             check_count(self.verbose, name="verbose", minimum=0)
 
     def _auto(self) -> Recipe:

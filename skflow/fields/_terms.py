@@ -252,7 +252,10 @@ class TwoSidedMean(Mean):
         self.f = None
 
     def fade(self) -> None:
-        """Forget most of it: what other batches gave would add up, and rows wander after it."""
+        """Forget most of it: what other batches gave would add up, and rows wander after it.
+
+        And bound the rest, so that no row outweighs all others where it jumps to.
+        """
         if self.f is not None:
             f = KEPT * self.f
             self.f = np.minimum(f, np.median(f) + LARGEST)

@@ -32,6 +32,8 @@ MANY_SLABS = 16
 ROUNDING = 2.0**-6  # largest tolerated rounding error of an exponent in the fast path
 # Kernel values in single precision are 1e-7 off; of fewer pairs than these they would save nothing.
 SINGLE_TOL, SINGLE_PAIRS = 1e-6, 2**16
+# Largest radius, in bandwidths, of rows whose squares they may be: 6e-4 of σ² off then.
+SINGLE_REACH = 100.0
 
 
 class KernelSum:
@@ -327,7 +329,7 @@ class KernelSum:
         log_weight : ndarray of shape (n_rows,), default=None
             As in `sums`.
         tol : float, default=0.0
-            As in `average`.
+            As in `average`, where the bandwidth is not too small against the rows' radius.
 
         Returns
         -------
@@ -337,6 +339,8 @@ class KernelSum:
         if self.dtype != np.float64:  # a difference of squares
             rows, Z = self._in_double(), Z.astype(np.float64)
             return rows.variance(Z, sigma, mean, log_sum, axes=axes, log_weight=log_weight, tol=tol)
+        if self.radius > SINGLE_REACH * sigma:
+            tol = 0.0
         x, D = self.inside(self.rows) @ axes, self.inside(mean) @ axes
         # K² is the kernel of bandwidth σ/√2, and of w²/m there is left w/n
         bias = np.zeros(self.n_rows) if log_weight is None else 2 * log_weight

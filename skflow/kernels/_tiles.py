@@ -96,7 +96,7 @@ def buffer(shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
 
 
 def exponential(E: NDArray, dtype: np.dtype, out: NDArray | None = None) -> NDArray:
-    """Exponential of exponents in the base of `LOG_BASE`, which are overwritten.
+    """Exponential of exponents in the base of `LOG_BASE`, which may be overwritten.
 
     In single precision it takes a third of the time, however precise the exponents are.
     """
