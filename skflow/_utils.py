@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sized
 from numbers import Integral, Real
@@ -221,7 +222,20 @@ def refuse_source_as_y(X: Any, y: Any) -> None:
     if shape[0] != wanted[0]:
         raise ValueError(f"y has shape {shape} and would be {advice}")
     if shape[1] > 1:
-        warnings.warn(f"y has the shape of X, {shape}, and is {advice}", stacklevel=4)
+        warnings.warn(
+            f"y has the shape of X, {shape}, and is {advice}", stacklevel=_level_of_the_user()
+        )
+
+
+def _level_of_the_user() -> int:
+    """The ``stacklevel`` of a warning of the caller's that blames the first line outside of here.
+
+    Through scikit-learn's wrappers and pipelines, too, whose depth depends on its version.
+    """
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and frame.f_globals["__name__"].partition(".")[0] in {"skflow", "sklearn"}:
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def warn_if_sliced(flow: Any, *, stacklevel: int = 2) -> None:

@@ -201,7 +201,8 @@ def test_a_source_in_the_place_of_y_is_refused(tables):
     with pytest.raises(ValueError, match=r"y has shape \(120, 3\) and would be ignored"):
         skflow.SDFlowSampler().fit(target, source)
     for flow in (skflow.SDFlowSampler(n_steps=2), skflow.SDFlowGenerator(n_steps=2, n_epochs=1)):
-        with pytest.warns(UserWarning, match=r"y has the shape of X, .* and is ignored") as seen:
-            flow.fit(target, np.resize(source, target.shape))
-        assert seen[0].filename == __file__  # the user's own line
+        for estimator in (flow, make_pipeline(StandardScaler(), flow)):
+            with pytest.warns(UserWarning, match="y has the shape of X, .* is ignored") as seen:
+                estimator.fit(target, np.resize(source, target.shape))
+            assert seen[0].filename == __file__  # the user's own line
         flow.fit(target, target[:, :2])  # labels, of which there are two: warnings are errors here
