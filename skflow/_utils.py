@@ -14,6 +14,8 @@ from sklearn.utils import check_array, check_random_state
 
 T = TypeVar("T")
 
+WRAPPERS = {"skflow", "sklearn", "joblib"}  # who stands between a line of a user's and a warning
+
 
 class cached_value(Generic[T]):
     """A property that is computed once.
@@ -222,42 +224,32 @@ def refuse_source_as_y(X: Any, y: Any) -> None:
     if shape[0] != wanted[0]:
         raise ValueError(f"y has shape {shape} and would be {advice}")
     if shape[1] > 1:
-        warnings.warn(
-            f"y has the shape of X, {shape}, and is {advice}", stacklevel=_level_of_the_user()
-        )
+        warn(f"y has the shape of X, {shape}, and is {advice}")
 
 
-def _level_of_the_user() -> int:
-    """The ``stacklevel`` of a warning of the caller's that blames the first line outside of here.
+def warn(message: str) -> None:
+    """Warn, and blame the first line outside of this package and the libraries that wrap it.
 
-    Through scikit-learn's wrappers and pipelines, too, whose depth depends on its version.
+    How many frames a call of scikit-learn's has in between depends on its version.
     """
-    frame, level = sys._getframe(1), 1
-    while frame.f_back and frame.f_globals["__name__"].partition(".")[0] in {"skflow", "sklearn"}:
+    frame, level = sys._getframe(), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in WRAPPERS:
         frame, level = frame.f_back, level + 1
-    return level
+    warnings.warn(message, UserWarning, stacklevel=level)
 
 
-def warn_if_sliced(flow: Any, *, stacklevel: int = 2) -> None:
+def warn_if_sliced(flow: Any) -> None:
     """Warn if the source of a fitted flow is likely to have been sliced by a cross-validation.
 
-    Parameters
-    ----------
-    flow : object
-        A fitted flow, whose ``_source_as_long`` says whether an unwrapped source had exactly as
-        many rows as the target.
-    stacklevel : int, default=2
-        The frame to blame, as in `warnings.warn`; 2 is the caller's caller.
+    Its ``_source_as_long`` says whether an unwrapped source had exactly as many rows as the target.
     """
     if getattr(flow, "_source_as_long", False):
-        warnings.warn(
+        warn(
             f"{type(flow).__name__} was fitted to as many rows of X_source as of X. "
             "Cross-validation takes an X_source as long as X for one value a row of X, and slices "
             "both alike: every fold sees a part of the source. Give "
             "X_source=skflow.model_selection.whole(X_source) to fit, which is never sliced (and "
-            "never warned about).",
-            UserWarning,
-            stacklevel=stacklevel + 1,
+            "never warned about)."
         )
 
 

@@ -193,7 +193,7 @@ def make_trial(
         Everything in the coordinates that the flow works in.
     """
     flow = _flow_of(estimator)
-    warn_if_sliced(flow, stacklevel=4)  # blames whoever called the scorer
+    warn_if_sliced(flow)
     X = _placed(estimator, X)
     weight = check_weights(sample_weight, X)
     if weight is not None:

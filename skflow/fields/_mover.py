@@ -24,6 +24,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skflow._utils import (
     check_count,
     check_scale,
+    check_switch,
     check_weights,
     count_draws,
     distinct_rows,
@@ -56,6 +57,7 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
     n_noise: Any
     n_jobs: int | None
     random_state: Any
+    match_marginals: bool
     verbose: int
     _precision: Any = None  # of the moving rows; None is the target's
     center_: NDArray
@@ -113,6 +115,7 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
             lookup(ALIGNMENTS, recipe.align, name="align")
         if self.n_jobs is not None and not (isinstance(self.n_jobs, Integral) and self.n_jobs < 0):
             check_count(self.n_jobs, name="n_jobs")
+        check_switch(self.match_marginals, name="match_marginals")
         if not isinstance(self.verbose, bool | np.bool_):
             check_count(self.verbose, name="verbose", minimum=0)
 

@@ -27,7 +27,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skflow._utils import (
     check_count,
     check_rows,
-    check_switch,
     check_weights,
     is_auto,
     lookup,
@@ -66,12 +65,10 @@ class BaseGenerator(Mover):
     learning_rate: Any
     batch_size: int
     window: int
-    match_marginals: bool
     early_stopping: bool
     validation_fraction: float
     n_iter_no_change: int
     warm_start: bool
-    verbose: int
     _n_source: int | None = None  # rows of the source, if there is one
     _run: Run | None = None  # of the last training, if another may go on
     _precision = np.float32  # in which regressors learn
@@ -145,7 +142,6 @@ class BaseGenerator(Mover):
 
     def _check_parameters(self) -> None:
         self._check_step_parameters()
-        check_switch(self.match_marginals, name="match_marginals")
         check_count(self.batch_size, name="batch_size")
         check_count(self.window, name="window")
         check_count(self.n_iter_no_change, name="n_iter_no_change")

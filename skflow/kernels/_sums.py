@@ -474,10 +474,10 @@ class KernelSum:
         good, is_single = self.are_in_reach(square, sigma), V.dtype != B.dtype
         with np.errstate(all="ignore"):  # σ may be too small to be squared: then none is good
             gamma = np.full(len(z), sigma**-2.0 if sigma < 1e150 else 0.0)
-            if is_single and not scale.any():  # exponents then want to be small, unasked
+            if is_single and not scale.any():  # no guess: only if all exponents are small
                 # the logarithm of a mean is at least the mean of the logarithms
                 bias = self.weight @ (B[-1] - self.log_weight)
-                good &= np.abs(scale + bias - gamma / 2 * (square + self._power)) < ORDINARY
+                good &= np.abs(bias - gamma / 2 * (square + self._power)) < ORDINARY
         if not good.any():
             return good, np.empty((len(z), len(V) - 1)), np.empty(len(z))
         with np.errstate(over="ignore"):  # the queries for which this matters are not good

@@ -13,7 +13,6 @@ algorithm 1.
 
 from __future__ import annotations
 
-import warnings
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,7 +27,6 @@ from skflow._utils import (
     call_for_rows,
     check_count,
     check_rows,
-    check_switch,
     draw_evenly,
     draw_rows,
     is_auto,
@@ -38,6 +36,7 @@ from skflow._utils import (
     progress,
     refuse_source_as_y,
     unwrap_source,
+    warn,
     warn_if_sliced,
 )
 from skflow.fields import Flow, Live, Replay, compute_threads, displacement
@@ -68,9 +67,7 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
 
     batch_size: Any
     base: Any
-    match_marginals: bool
     n_reference: Any
-    verbose: int
     _path: Path | None
 
     # ------------------------------------------------------------------------------------ fit
@@ -165,7 +162,6 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
 
     def _check_parameters(self) -> None:
         self._check_step_parameters()
-        check_switch(self.match_marginals, name="match_marginals")
         if not is_auto(self.n_reference):
             check_count(self.n_reference, name="n_reference")
         if self.batch_size is not None and not is_auto(self.batch_size):
@@ -370,11 +366,10 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
         if self._is_population() and len(X) < min(FEW_ROWS, len(self._target)):
-            warnings.warn(
+            warn(
                 f"transform moves rows as one population, and X has only {len(X)} row(s): each "
                 "would be taken for a large share of it. Transform more rows together, or give "
-                "X_source to fit: then every row is moved on its own.",
-                stacklevel=3,
+                "X_source to fit: then every row is moved on its own."
             )
         dtype = X.dtype if self._path is None else self._path.start.dtype
         return (X - self.center_).astype(dtype), X.dtype

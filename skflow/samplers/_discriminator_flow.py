@@ -10,7 +10,6 @@ Models. arXiv:2305.16150, eq. 20 and algorithms 2-3.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skflow._utils import check_rows, draw_rows
+from skflow._utils import check_rows, draw_rows, warn
 from skflow.fields import Discriminator, Recipe
 from skflow.fields._align import affine_map, apply_affine
 from skflow.fields._marginals import unlike_marginals
@@ -200,9 +199,8 @@ class DiscriminatorFlowSampler(BaseSampler):
         Y, dtype = super()._source(X)
         n_far = int(np.sum(np.linalg.norm(apply_affine(Y, self._affine), axis=1) > self._reach))
         if n_far:
-            warnings.warn(
+            warn(
                 f"{n_far} of {len(Y)} rows of X begin far from all rows that the critic was taught "
-                "on, and may end anywhere: give rows like them as X_source to fit.",
-                stacklevel=3,
+                "on, and may end anywhere: give rows like them as X_source to fit."
             )
         return Y, dtype

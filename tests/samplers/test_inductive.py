@@ -206,3 +206,12 @@ def test_a_source_in_the_place_of_y_is_refused(tables):
                 estimator.fit(target, np.resize(source, target.shape))
             assert seen[0].filename == __file__  # the user's own line
         flow.fit(target, target[:, :2])  # labels, of which there are two: warnings are errors here
+
+
+def test_few_rows_are_warned_of_at_the_line_that_moves_them(tables):
+    target, source, _ = tables
+    flow = skflow.SDFlowSampler(n_steps=2).fit(target)
+    for estimator in (flow, make_pipeline(StandardScaler(), flow).fit(target)):
+        with pytest.warns(UserWarning, match=r"X has only 3 row\(s\)") as seen:
+            estimator.transform(source[:3])
+        assert seen[0].filename == __file__
