@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, Generic, TypeGuard, TypeVar
 
@@ -183,9 +184,10 @@ def moments(X: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
 
 
 def symmetric_root(C: NDArray, power: float = 0.5) -> NDArray:
-    """Power of a symmetric positive semidefinite matrix."""
+    """Power of a symmetric positive semidefinite matrix, up to rounding."""
     value, vector = np.linalg.eigh(C)
-    return (vector * np.maximum(value, 0) ** power) @ vector.T
+    least = np.finfo(np.float64).eps * value[-1] if power < 0 else 0.0
+    return (vector * np.maximum(value, least) ** power) @ vector.T
 
 
 def unwrap_source(X_source: Any) -> tuple[Any, bool]:
@@ -225,6 +227,20 @@ def refuse_source_as_y(X: Any, y: Any) -> None:
         raise ValueError(f"y has shape {shape} and would be {advice}")
     if shape[1] > 1:
         warn(f"y has the shape of X, {shape}, and is {advice}")
+
+
+@contextmanager
+def unfitted_on_failure(estimator: Any) -> Iterator[None]:
+    """Leave an estimator whose fit fails, or is interrupted, without fitted attributes.
+
+    What was set until then would pass for a fitted estimator.
+    """
+    try:
+        yield
+    except BaseException:
+        for name in [n for n in vars(estimator) if n.endswith("_") and not n.startswith("__")]:
+            delattr(estimator, name)
+        raise
 
 
 def warn(message: str) -> None:

@@ -16,9 +16,10 @@ ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"tabular", "samplers", "generators", "metrics", "plotting"},
-    "tabular": {"samplers", "generators"},
-    "samplers": {"fields", "schedules", "metrics"},
-    "generators": {"fields", "schedules", "metrics"},
+    "tabular": {"samplers", "generators", "flow"},
+    "samplers": {"flow", "fields", "schedules", "metrics"},
+    "generators": {"flow", "fields", "schedules", "metrics"},
+    "flow": {"fields", "schedules", "kernels"},
     "fields": {"kernels", "schedules", "bandwidth"},
     "schedules": {"bandwidth"},
     "model_selection": {"metrics"},

@@ -1,10 +1,12 @@
 r"""Where a flow begins: alignment of the source, and base distributions for samples.
 
-.. math:: T(y) = m_p + A (y - m_q), \qquad
+.. math:: T(y) = m_p + S \, (y - m_q), \quad S = A \, \text{diag}(s_p / s_q), \quad
           A = C_q^{-1/2} (C_q^{1/2} C_p C_q^{1/2})^{1/2} C_q^{-1/2}
 
-T is the optimal map between two Gaussians of means m and covariances C. The covariances are shrunk
-towards a multiple of the identity, by the oracle-approximating amount.
+First every source column gets the spread s of the target's column, so that no unit of a source's
+column matters. Then A is the optimal map between two Gaussians of the covariances C that remain.
+Correlations are shrunk towards none, by the oracle-approximating amount, and moments are those of
+columns whose far-off values were pulled in.
 
 References
 ----------
@@ -35,30 +37,51 @@ __all__ = [
 ]
 
 TINY = 1e-12  # smallest probability of a draw
-DEGENERATE = 1e-10  # smallest eigenvalue over the largest below which a covariance is degenerate
+DEGENERATE = 1e-10  # smallest eigenvalue of correlations that are not degenerate
+# Values that lie farther outside of the middle 96 % of a column than ten times its width are pulled
+# in: one such value may have more variance than all others.
+TAIL, REACH = 0.02, 10.0
 
 
-def _moments(X: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
-    """Weighted mean and shrunk covariance."""
-    mean, C = moments(X, weight)
-    d, n = len(C), 1 / np.sum(normalize_weights(weight, len(X)) ** 2)
-    trace, square = np.trace(C), np.sum(C**2)
-    spread = (n + 1 - 2 / d) * (square - trace**2 / d)
-    signal = (1 - 2 / d) * square + trace**2
+def _pulled_in(X: NDArray, weight: NDArray) -> NDArray:
+    """Columns in float64, whose values far outside of the bulk are moved to a limit."""
+    X = X.astype(np.float64)
+    for x in X.T:
+        order = np.argsort(x, kind="stable")
+        low, high = x[order[np.searchsorted(np.cumsum(weight[order]), [TAIL, 1 - TAIL])]]
+        if high > low:
+            np.clip(x, low - REACH * (high - low), high + REACH * (high - low), out=x)
+    return X
+
+
+def _moments(X: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray, NDArray]:
+    """Weighted means, standard deviations and shrunk correlations, zero of constant columns."""
+    w = normalize_weights(weight, len(X))
+    X = _pulled_in(X, w)
+    mean, C = moments(X, w)
+    rounding = np.finfo(np.float64).eps * np.abs(X).max(axis=0)
+    std = np.where(np.ptp(X, axis=0) > rounding, np.sqrt(np.diag(C)), 0.0)
+    varies = std > 0
+    R = C[np.ix_(varies, varies)] / np.outer(std[varies], std[varies])
+    d, n = len(R), 1 / np.sum(w**2)
+    square = np.sum(R**2)
+    spread = (n + 1 - 2 / max(d, 1)) * (square - d)
+    signal = (1 - 2 / max(d, 1)) * square + d**2
     shrinkage = min(1.0, signal / spread) if spread > 0 else 1.0
-    return mean, (1 - shrinkage) * C + shrinkage * trace / d * np.eye(d)
+    shrunk = np.zeros_like(C)
+    shrunk[np.ix_(varies, varies)] = (1 - shrinkage) * R + shrinkage * np.eye(d)
+    return mean, std, shrunk
 
 
-def _is_degenerate(C: NDArray, X: NDArray) -> bool:
-    value = np.linalg.eigvalsh(C)
-    rounding = (np.finfo(X.dtype).eps * np.abs(X).max()) ** 2 * len(C)
-    return bool(value[0] <= max(DEGENERATE * value[-1], rounding))
+def _covariance(X: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
+    mean, std, R = _moments(X, weight)
+    return mean, R * np.outer(std, std)
 
 
 def affine_map(
     Y: NDArray, X: NDArray, weight: NDArray | None = None, blur: float = 0.0
 ) -> tuple[NDArray, NDArray, NDArray]:
-    """Return the optimal map between the Gaussians of source and target.
+    """Return the map between the Gaussians of source and target.
 
     Parameters
     ----------
@@ -74,15 +97,29 @@ def affine_map(
     Returns
     -------
     m_q, A, m_p : ndarrays of shape (n_features,), (n_features, n_features), (n_features,)
-        T takes y to ``(y - m_q) A + m_p``; A is the identity where a covariance is degenerate.
+        T takes y to ``(y - m_q) A + m_p``. Columns that are constant on either side are shifted
+        only, and where correlations are degenerate, columns are rescaled each by itself.
     """
-    m_p, C_p = _moments(X, weight)
+    m_p, C_p = _covariance(X, weight)
     C_p = C_p + blur**2 * np.eye(len(C_p))
-    m_q, C_q = _moments(Y, None)
-    if _is_degenerate(C_p, X) or _is_degenerate(C_q, Y):
-        return m_q, np.eye(len(m_q)), m_p
+    s_p = np.sqrt(np.diag(C_p))
+    m_q, s_q, R_q = _moments(Y, None)
+    both = np.flatnonzero((s_p > 0) & (s_q > 0))
+    A = np.eye(len(m_q))
+    if len(both):
+        part = np.ix_(both, both)
+        scale = np.outer(s_p[both], s_p[both])
+        gain = np.diag(s_p[both] / s_q[both])
+        A[part] = gain @ _optimal_map(R_q[part] * scale, C_p[part], scale)
+    return m_q, A, m_p
+
+
+def _optimal_map(C_q: NDArray, C_p: NDArray, scale: NDArray) -> NDArray:
+    """The optimal map between two Gaussians, or none where correlations are degenerate."""
+    if any(np.linalg.eigvalsh(C / scale)[0] <= DEGENERATE for C in (C_q, C_p)):
+        return np.eye(len(C_q))
     half, inverse = symmetric_root(C_q), symmetric_root(C_q, -0.5)
-    return m_q, inverse @ symmetric_root(half @ C_p @ half) @ inverse, m_p
+    return inverse @ symmetric_root(half @ C_p @ half) @ inverse
 
 
 def apply_affine(Y: NDArray, affine: tuple[NDArray, NDArray, NDArray]) -> NDArray:
@@ -123,7 +160,7 @@ def gaussian_base(n: int, X: NDArray, weight: NDArray | None, rng: np.random.Gen
 
     A scrambled Sobol sequence (`even_uniform`), its first coordinates along the widest axes.
     """
-    mean, C = _moments(X, weight)
+    mean, C = _covariance(X, weight)
     value, vector = np.linalg.eigh(C)
     axes = (vector * np.sqrt(np.maximum(value, 0)))[:, ::-1]
     return mean + ndtri(even_uniform(n, X.shape[1], rng)) @ axes.T

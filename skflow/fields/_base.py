@@ -80,7 +80,10 @@ class Run(ABC):
     Attributes
     ----------
     batch_size : int or None
-        Rows of either population that means are to be estimated from, set by the mover before a
+        Rows of either population that the means of a step are to be estimated from, drawn anew at
+        every step, set by the mover before it; None is all.
+    n_target : int or None
+        Rows of the target that a flow is to use, drawn once, set by the mover before the first
         step; None is all.
     by_row : bool
         Whether a row's bits must not depend on the other queries, set by the mover where a frozen
@@ -90,6 +93,7 @@ class Run(ABC):
     """
 
     batch_size: int | None = None
+    n_target: int | None = None
     by_row: bool = False
     time: float = 0.0
 
@@ -114,7 +118,8 @@ class Run(ABC):
 
     def tell(self, part: Run) -> None:
         """Let a run that is part of this one know what the mover has set."""
-        part.batch_size, part.by_row, part.time = self.batch_size, self.by_row, self.time
+        part.batch_size, part.n_target = self.batch_size, self.n_target
+        part.by_row, part.time = self.by_row, self.time
 
     def renew(self) -> None:  # noqa: B027 (nothing to forget is a fair default)
         """Forget what belongs to single rows: the next rows are a new draw of the population."""
@@ -268,8 +273,6 @@ class Live:
         Source of the noise.
     n_steps : int
         Number of steps.
-    batch_sizes : list of length n_steps, default=None
-        Rows that the means of each step are estimated from; None is all.
     tapes : list, default=None
         If given, a tape is appended for every step: its noise and frozen velocities, in order.
     shrinkage : float, default=0.0
@@ -281,20 +284,17 @@ class Live:
         run: Run,
         rng: np.random.Generator,
         n_steps: int,
-        batch_sizes: list[int | None] | None = None,
         tapes: list[list[Any]] | None = None,
         shrinkage: float = 0.0,
     ) -> None:
         self.run, self.rng, self.n_steps, self.tapes = run, rng, n_steps, tapes
-        self.batch_sizes, self.shrinkage = batch_sizes, shrinkage
+        self.shrinkage = shrinkage
         self.step_sizes: NDArray | None = None  # known after the first displacement
         run.by_row = tapes is not None
 
     def begin(self, k: int) -> None:
         """Go on to step k."""
         self.run.time = k / self.n_steps
-        if self.batch_sizes is not None:
-            self.run.batch_size = self.batch_sizes[k]
         if self.tapes is not None:
             self.tapes.append([])
 

@@ -192,11 +192,13 @@ class KernelRun(Run):
     def __init__(self, target: KernelSum, rng: np.random.Generator, tol: float) -> None:
         self.target, self.rng, self.tol = target, rng, tol
         self._start: KernelSum | None = None
+        self._part: KernelSum | None = None
         self.is_whole = True  # no batch was drawn
 
     def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
         """Velocity at the queries Z of the population Y; see `Run.velocity`."""
-        size, p, numbers = self.batch_size, self.target, None
+        every = p = self._population()
+        size, numbers = self.batch_size, None
         if size is not None and size < p.n_rows:
             p = KernelSum(p.rows[self._draw(size, p)])
         if size is not None and size < len(Y):
@@ -205,9 +207,17 @@ class KernelRun(Run):
             numbers = self._draw(size, self._start)
         queries = Queries.of(Z, Y, numbers)
         q = queries.drawn if Z is Y else KernelSum(Y if numbers is None else Y[numbers])
-        self.is_whole = p is self.target and numbers is None
+        self.is_whole = p is every and numbers is None
         v, self._frozen = self._evaluate(queries, p, q, sigma, 0.0 if self.by_row else self.tol)
         return v
+
+    def _population(self) -> KernelSum:
+        """The target rows of this flow: all, or as many as it may use, drawn once."""
+        if self.n_target is None or self.n_target >= self.target.n_rows:
+            return self.target
+        if self._part is None:
+            self._part = KernelSum(self.target.rows[self._draw(self.n_target, self.target)])
+        return self._part
 
     def renew(self) -> None:
         """Forget what belongs to single rows; see `Run.renew`."""

@@ -28,7 +28,8 @@ from skflow._utils import check_tolerance, lookup
 from skflow.bandwidth import resolve_bandwidth
 from skflow.fields._base import Recipe, Run, constant_steps
 from skflow.fields._kernel import KernelField
-from skflow.fields._terms import DifferenceRun, Mean, TwoSidedMean
+from skflow.fields._sinkhorn import SinkhornRun
+from skflow.fields._terms import DifferenceRun, Mean
 from skflow.kernels import KernelSum
 
 __all__ = ["RECIPES", "KernelScoreDifference", "log_ratio"]
@@ -132,8 +133,9 @@ class KernelScoreDifference(KernelField):
 
     def start(self, rng: np.random.Generator) -> Run:
         """Begin a flow; ``rng`` draws its batches."""
-        term = TwoSidedMean if self.normalization == "sinkhorn" else Mean
-        return DifferenceRun(self.target_, rng, self.tol, term(), term(of_source=True))
+        if self.normalization == "sinkhorn":
+            return SinkhornRun(self.target_, rng, self.tol)
+        return DifferenceRun(self.target_, rng, self.tol, Mean(), Mean(of_source=True))
 
     def recipe(self) -> Recipe:
         """Return what "auto" means for movers driven by this field."""

@@ -3,20 +3,11 @@ r"""The terms of a score difference, each a module that can be swapped [Weber 20
 .. math:: v(z) = w \, (D_p(z;σ) - D_q(z;σ))
 
 A term returns a denoiser's answer D(z;σ) at the queries: the mean of what z may have been before it
-was blurred, over target rows or over moving rows. With one-sided weights ``K(z, x_j)`` every query
-shares out one unit of attraction, but a target row may attract few queries or many. Two-sided
-(Sinkhorn) weights ``K(z_i, x_j) exp(g_j)`` make the columns even too:
-
-.. math:: g_j = -\log Σ_i a_i e^{f_i} K(z_i, x_j), \qquad f_i = -\log Σ_j b_j e^{g_j} K(z_i, x_j)
-
-One such update a step is enough, because f carries over from step to step (in units of σ²: it is
-rescaled when σ changes). The same is done to D_q, so that v = 0 when source and target agree.
+was blurred, over target rows or over moving rows.
 
 References
 ----------
 Weber, R. (2023). The Score-Difference Flow for Implicit Generative Modeling. arXiv:2304.12906.
-Feydy, J. et al. (2019). Interpolating between Optimal Transport and MMD using Sinkhorn
-Divergences. arXiv:1810.08278.
 """
 
 from __future__ import annotations
@@ -40,14 +31,9 @@ __all__ = [
     "Mean",
     "Observed",
     "Term",
-    "TwoSidedMean",
     "WeightedMean",
 ]
 
-# What the next step keeps of a potential where it draws other batches: a share, and nothing far
-# above the median. Rows whose next target is in one batch but not in the other have potentials of
-# tens and hundreds, and jump: at its new place such a row would outweigh all others together.
-KEPT, LARGEST = 0.3, 6.0
 PROBES = 128  # rows whose velocities tell how much of all is noise
 EMPTY = 1e-6  # share of a kernel sum below which nothing is left of it
 
@@ -86,9 +72,6 @@ class Term(ABC):
 
     def renew(self) -> None:  # noqa: B027 (nothing to forget is a fair default)
         """Forget what belongs to single rows."""
-
-    def fade(self) -> None:  # noqa: B027 (nothing to forget is a fair default)
-        """Forget some of what earlier batches gave."""
 
     def resume(self, before: Term) -> None:  # noqa: B027 (most terms learn nothing)
         """Go on with what the same term of an earlier run has learnt."""
@@ -223,44 +206,6 @@ class Mean(Term):
         return _InPlace(mean, queries.places) if self.of_source else mean
 
 
-class TwoSidedMean(Mean):
-    """Kernel mean with Sinkhorn weights; keeps the queries' potential f from step to step."""
-
-    def __init__(self, of_source: bool = False) -> None:
-        super().__init__(of_source)
-        self.f: NDArray | None = None
-        self.sigma = 1.0
-
-    def __call__(
-        self, queries: Queries, rows: KernelSum, sigma: float, tol: float
-    ) -> tuple[Answer, FrozenTerm]:
-        """Return the kernel mean, and update the potentials; see `Term`."""
-        scale = (self.sigma / sigma) ** 2
-        f = np.zeros(queries.every.n_rows) if self.f is None else self.f * scale
-        g, D, log_sum = rows.balance(queries.drawn, sigma, f[queries.numbers], tol=tol)
-        mean = self.mean = WeightedMean(rows, sigma, g, f)
-        if queries.drawn is not queries.every:
-            drawn, others = (D, log_sum), queries.others
-            D, log_sum = np.empty_like(queries.every.rows), np.empty(len(f))
-            D[queries.numbers], log_sum[queries.numbers] = drawn
-            D[others], log_sum[others] = mean.answer(queries.every.rows[others], others, tol)
-        self.f, self.sigma = -log_sum, sigma
-        return (D, log_sum), self._frozen(mean, queries)
-
-    def renew(self) -> None:
-        """Forget the potential."""
-        self.f = None
-
-    def fade(self) -> None:
-        """Forget most of it: what other batches gave would add up, and rows wander after it.
-
-        And bound the rest, so that no row outweighs all others where it jumps to.
-        """
-        if self.f is not None:
-            f = KEPT * self.f
-            self.f = np.minimum(f, np.median(f) + LARGEST)
-
-
 def _spread_out(Z: NDArray) -> NDArray:
     """Numbers of some rows, as far from the mean as others are, whatever the columns' order."""
     distance = np.linalg.norm(Z.astype(np.float64) - Z.mean(axis=0, dtype=np.float64), axis=1)
@@ -359,9 +304,6 @@ class DifferenceRun(KernelRun):
         self, queries: Queries, p: KernelSum, q: KernelSum, sigma: float, tol: float
     ) -> tuple[NDArray, Frozen]:
         self.queries = queries.every.rows
-        if not self.is_whole:
-            self.D_p.fade()
-            self.D_q.fade()
         D_p, frozen_p = self.D_p(queries, p, sigma, tol)
         D_q, frozen_q = self.D_q(queries, q, sigma, tol)
         self.answers = D_p, D_q

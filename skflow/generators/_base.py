@@ -38,10 +38,10 @@ from skflow._utils import (
 )
 from skflow.fields import Live, Run, compute_threads, displacement
 from skflow.fields._align import ALIGNMENTS
-from skflow.fields._callbacks import FitTask, ends_callbacks
-from skflow.fields._marginals import match_marginals, unlike_marginals
-from skflow.fields._mover import Mover
 from skflow.fields._training import make_regressor
+from skflow.flow._callbacks import FitTask, ends_callbacks
+from skflow.flow._marginals import MonotoneMap, unlike_marginals
+from skflow.flow._mover import Mover
 from skflow.generators._priors import draw_spread, make_prior
 from skflow.generators._regressors import Frame, Learner, default_perceptron
 from skflow.metrics import energy_distance
@@ -319,20 +319,18 @@ class BaseGenerator(Mover):
     def _so_far(self) -> dict[str, Any]:
         """Attributes of the generator if its training ends now."""
         learner = self._learner.copy()
-        return {"_learner": learner, "generator_": learner.regressor, "_marginals": {}}
+        return {"_learner": learner, "generator_": learner.regressor, "_maps": []}
 
     def _finish(self, learner: Learner) -> None:
         """Keep a learner, and measure its marginals."""
         self._learner, self.generator_ = learner, learner.regressor
-        self._marginals: dict[int, tuple[NDArray, NDArray]] = {}  # by column
+        self._maps: list[MonotoneMap] = []  # by column
         if self.match_marginals and not self.has_source_:
-            X = self._target.astype(np.float64)
-            Y = learner.outputs(self._prior(ALIGNED_ROWS, self._rng()))
-            Y, matched = np.sort(Y, axis=0), np.sort(match_marginals(Y, X, self._weight), axis=0)
+            Y = learner.outputs(self._prior(ALIGNED_ROWS, self._rng())) + self.center_
             # maps that are not needed make edges where columns have few rows; a generator that
             # misses some columns misses the others too, by less than chance explains
-            if unlike_marginals(Y, X, self._weight).any():
-                self._marginals = dict(enumerate(zip(Y.T, matched.T, strict=True)))
+            if unlike_marginals(Y, self._marginals, 1 / np.sum(self._weight**2)).any():
+                self._maps = [m.map_from(y) for m, y in zip(self._marginals, Y.T, strict=True)]
 
     # ------------------------------------------------------------------------------- transform
     def fit_transform(
@@ -392,10 +390,10 @@ class BaseGenerator(Mover):
 
     def _generate(self, xi: NDArray, dtype: Any = np.float32) -> NDArray:
         with compute_threads(self.n_jobs):
-            Y = self._learner.outputs(xi, dtype)
-        for j, (knots, values) in self._marginals.items():
-            Y[:, j] = np.interp(Y[:, j], knots, values)
-        return Y + self.center_
+            Y = self._learner.outputs(xi, dtype) + self.center_
+        for y, match in zip(Y.T, self._maps, strict=False):  # no maps where none are needed
+            y[:] = match(y)
+        return Y
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray:
         """Names of the columns that ``transform`` returns: the target's.

@@ -35,29 +35,31 @@ from skflow._utils import (
     make_generator,
     progress,
     refuse_source_as_y,
+    unfitted_on_failure,
     unwrap_source,
     warn,
     warn_if_sliced,
 )
 from skflow.fields import Flow, Live, Replay, compute_threads, displacement
 from skflow.fields._align import ALIGNMENTS, apply_affine, gaussian_base, uniform_base
-from skflow.fields._callbacks import FitTask, ends_callbacks
-from skflow.fields._groups import Groups
-from skflow.fields._marginals import match_marginals
-from skflow.fields._mover import Mover
+from skflow.fields._base import Run
 from skflow.fields._score_difference import log_ratio
+from skflow.flow._callbacks import FitTask, ends_callbacks
+from skflow.flow._groups import Groups
+from skflow.flow._marginals import MonotoneMap, match_marginals
+from skflow.flow._mover import Mover
+from skflow.flow._path import Path
 from skflow.metrics import energy_distance
-from skflow.samplers._path import Path
 
 __all__ = ["BaseSampler"]
 
-# "auto" batches: tables of twice as many rows as the first are moved in groups of about so many, or
-# of more if there would be too many groups; batches grow from the last number to the first.
-GROUP_ROWS, MAX_GROUPS, FIRST_ROWS = 2000, 100, 300
+GROUP_ROWS = 2000  # most rows that "auto" batches move as one population, onto as many target rows
 # "auto" for n_reference: most reference rows of a source; and, for samples, twice the target's rows
 # between these bounds, since more particles see no more of a small table.
 REFERENCE_ROWS = 500, 2000
 FEW_ROWS = 10  # a population of fewer rows than this hardly has a shape
+DITHER = 0.01  # of the last bandwidth, by which equal source rows are told apart
+MATCHED_ROWS = 30  # fewer moved rows are not spread over all quantiles of a column
 
 BASES = {"gaussian": gaussian_base, "uniform": uniform_base}
 
@@ -114,10 +116,11 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         n_steps = 0 if X_source is None else self.n_steps
         task = FitTask(self, X, y, sample_weight, n_steps=n_steps)
         self._path = None
-        n_rows = self._fit_target(X, sample_weight, X_source)
-        self._source_as_long = not is_whole and np.shape(X_source)[:1] == (n_rows,)
-        if X_source is not None:
-            self.__dict__.update(self._record(X_source, task))
+        with unfitted_on_failure(self):
+            n_rows = self._fit_target(X, sample_weight, X_source)
+            self._source_as_long = not is_whole and np.shape(X_source)[:1] == (n_rows,)
+            if X_source is not None:
+                self.__dict__.update(self._record(X_source, task))
         task.end()
         return self
 
@@ -151,13 +154,12 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         return None if self._path is None else self._restore(self._path.start, self._target.dtype)
 
     def _fit_schedule(self) -> None:
-        """Resolve the bandwidths, on as many rows as a batch may have."""
+        """Resolve the bandwidths, on as many rows as a flow may use."""
         X, weight = self._target, self._weight
-        size = _last_batch(len(X))
-        if is_auto(self.batch_size) and size < len(X):
+        if is_auto(self.batch_size) and len(X) > GROUP_ROWS:
             rng = self._rng()
             order = rng.permutation(len(X))  # drawn in proportion to the weights
-            X, weight = X[order[draw_evenly(np.cumsum(weight[order]), size, rng)]], None
+            X, weight = X[order[draw_evenly(np.cumsum(weight[order]), GROUP_ROWS, rng)]], None
         self.schedule_.fit(X, sample_weight=weight)
 
     def _check_parameters(self) -> None:
@@ -171,18 +173,17 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
 
     def _n_groups(self, n_rows: int) -> int:
         """Number of groups that n_rows moving rows are divided into."""
-        return min(max(1, n_rows // GROUP_ROWS), MAX_GROUPS) if is_auto(self.batch_size) else 1
+        is_divided = is_auto(self.batch_size) and self.field_.divisible
+        return -(-n_rows // GROUP_ROWS) if is_divided else 1
 
-    def _batch_sizes(self, n_rows: int) -> list[int | None]:
-        """Rows of either population that each step of n_rows moving rows is to use."""
-        if not is_auto(self.batch_size) or max(n_rows, len(self._target)) <= GROUP_ROWS:
-            return [None if is_auto(self.batch_size) else self.batch_size] * len(self.sigmas_)
-        in_group = n_rows // self._n_groups(n_rows)
-        last = max(_last_batch(in_group), _last_batch(len(self._target)))
-        way = np.log(self.sigmas_[0] / self.sigmas_)
-        way = np.clip(way / way[-1], 0, 1) if way[-1] > 0 else np.ones(len(way))
-        sizes = FIRST_ROWS + (last - FIRST_ROWS) * way**3
-        return [int(size) for size in np.ceil(sizes)]
+    def _limit(self, run: Run, n_rows: int, n_groups: int) -> None:
+        """Tell a run how many rows to use."""
+        if not is_auto(self.batch_size):
+            run.batch_size = self.batch_size
+        elif self.field_.divisible:
+            run.n_target = max(GROUP_ROWS, -(-n_rows // n_groups))
+        elif max(n_rows, len(self._target)) > GROUP_ROWS:
+            run.batch_size = GROUP_ROWS
 
     # ------------------------------------------------------------------------------- the loop
     def _loop(self, flow: Flow, Y: NDArray) -> Iterator[NDArray]:
@@ -227,17 +228,33 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
             with compute_threads(self.n_jobs):  # BLAS may round otherwise on several threads
                 affine = self._align(Y)
             Y = apply_affine(Y, affine)
+        Y = self._told_apart(Y, rng)
         tapes = None
         if path is not None:
             path.affine, tapes = affine, path.tapes
-        n_groups = self._n_groups(len(Y)) if path is None and self.field_.divisible else 1
+        n_groups = self._n_groups(len(Y)) if path is None else 1
         run = self.field_.start(rng) if n_groups == 1 else Groups(self.field_, n_groups, rng)
-        batches = self._batch_sizes(len(Y))
-        flow = Live(run, rng, len(self.sigmas_), batches, tapes, shrinkage)
-        for moved in self._loop(flow, Y):
+        self._limit(run, len(Y), n_groups)
+        flow = Live(run, rng, len(self.sigmas_), tapes, shrinkage)
+        for k, moved in enumerate(self._loop(flow, Y), start=1):
             if path is not None:
                 path.step_sizes = flow.step_sizes
+                if k == self.n_steps:  # a flow that is stopped ends where its last step led
+                    path.maps = self._maps(self._restore(moved, moved.dtype))
             yield moved
+
+    def _told_apart(self, Y: NDArray, rng: np.random.Generator) -> NDArray:
+        """Rows in lexicographic order, of which those that were equal are so no more.
+
+        Equal rows would go one way together. A hundredth of the last bandwidth is little, and
+        enough: so near to each other rows repel each other until they fill their part.
+        """
+        is_equal = np.append(False, np.all(Y[1:] == Y[:-1], axis=1))
+        if not is_equal.any() or not self.field_.sees_source:
+            return Y
+        Y, noise = Y.copy(), rng.standard_normal((np.count_nonzero(is_equal), Y.shape[1]))
+        Y[is_equal] += (DITHER * self.sigmas_[-1] * noise).astype(Y.dtype)
+        return Y
 
     def _align(self, Y: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         """The affine map that rows start with."""
@@ -336,7 +353,7 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
             If there are too few rows to be a population.
         """
         Y, dtype = self._source(X)
-        return self._restore(self._run(Y, self._rng()), dtype)
+        return self._end(self._restore(self._run(Y, self._rng()), dtype))
 
     def staged_transform(self, X: ArrayLike) -> Iterator[NDArray]:
         """Move source rows, and yield a copy of them after every step.
@@ -353,8 +370,30 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         """
         Y, dtype = self._source(X)
         steps, place = self._flow(Y, self._rng())
-        for moved in steps:
-            yield self._restore(moved[place], dtype)
+        for k, moved in enumerate(steps):
+            rows = self._restore(moved[place], dtype)
+            yield self._end(rows) if k == len(self.sigmas_) - 1 else rows
+
+    def _maps(self, moved: NDArray) -> list[MonotoneMap | None]:
+        """Maps of the columns that rows at the end of their way still miss, None of all others.
+
+        In a column that the target's rows share values of, or that moved rows are farther from than
+        fresh rows would be.
+        """
+        if not (self.match_marginals and self.field_.rests) or len(moved) < MATCHED_ROWS:
+            return [None] * len(self._marginals)
+        return [
+            marginal.map_from(y) if marginal.has_ties or marginal.is_missed_by(y) else None
+            for marginal, y in zip(self._marginals, moved.T, strict=True)
+        ]
+
+    def _end(self, moved: NDArray) -> NDArray:
+        """Rows at the end of their way, with the target's own values in columns that need it."""
+        maps = self._maps(moved) if self._path is None else self._path.maps
+        for y, match in zip(moved.T, maps, strict=False):  # a flow under way has none
+            if match is not None:
+                y[:] = match(y)
+        return moved
 
     def _is_population(self) -> bool:
         """Whether a row's way depends on the rows it is moved with."""
@@ -398,13 +437,14 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         rng = self._rng() if random_state is None else make_generator(random_state)
         n = n_samples if self._path is not None else max(n_samples, self._population())
         Y = self._run(self._draw_base(n, rng), rng, is_source=False)
-        if self.match_marginals and self._path is None:
-            Y = self._matched(Y)
-        return self._restore(Y[:n_samples], self._target.dtype)
+        Y = self._restore(Y, self._target.dtype)
+        if self._path is not None:
+            return self._end(Y)
+        return (self._matched(Y) if self.match_marginals else Y)[:n_samples]
 
     def _matched(self, Y: NDArray) -> NDArray:
         """Samples with the target's marginal distributions."""
-        return match_marginals(Y, self._target, self._weight)
+        return match_marginals(Y, self._marginals)
 
     def _population(self) -> int:
         """Fewest rows that are moved together to make samples."""
@@ -494,8 +534,3 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         warn_if_sliced(self)
         n = self._population() if self._path is None else len(self._path.start)
         return -energy_distance(X, self.sample(n), weight_X=sample_weight, n_jobs=self.n_jobs)
-
-
-def _last_batch(n_rows: int) -> int:
-    """Size of the last of growing batches that are drawn from so many rows."""
-    return n_rows if n_rows < 2 * GROUP_ROWS else GROUP_ROWS

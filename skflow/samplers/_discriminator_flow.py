@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from skflow._utils import check_rows, draw_rows, warn
 from skflow.fields import Discriminator, Recipe
 from skflow.fields._align import affine_map, apply_affine
-from skflow.fields._marginals import unlike_marginals
+from skflow.flow._marginals import unlike_marginals
 from skflow.samplers._base import BaseSampler
 
 __all__ = ["DiscriminatorFlowSampler"]
@@ -185,8 +185,7 @@ class DiscriminatorFlowSampler(BaseSampler):
 
     def _matched(self, Y: NDArray) -> NDArray:
         """Match those columns only that need it: across a gap a map of quantiles leaves rows."""
-        X, weight = self._target, self._weight
-        unlike = unlike_marginals(Y, X, weight)
+        unlike = unlike_marginals(Y, self._marginals, 1 / np.sum(self._weight**2))
         return np.where(unlike, super()._matched(Y), Y)
 
     def _align(self, Y: NDArray) -> tuple[NDArray, NDArray, NDArray]:

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from skflow.fields._align import _moments, affine_map, apply_affine, gaussian_base, uniform_base
+from skflow.fields._align import (
+    _covariance,
+    _moments,
+    affine_map,
+    apply_affine,
+    gaussian_base,
+    uniform_base,
+)
 from skflow.metrics import transport_cost_ratio
 
 
@@ -16,24 +23,60 @@ def tables():
 
 def test_moments_of_the_target_arrive(tables):
     X, Y = tables
-    m_p, C_p = _moments(X, None)
+    m_p, C_p = _covariance(X, None)
     moved = apply_affine(Y, affine_map(Y, X))
     np.testing.assert_allclose(moved.mean(axis=0), m_p, atol=1e-12)
     # the map takes the shrunk source covariance to the shrunk target covariance, exactly
-    m_q, C_q = _moments(Y, None)
+    m_q, C_q = _covariance(Y, None)
     A = np.linalg.lstsq(Y - m_q, moved - m_p, rcond=None)[0]
     np.testing.assert_allclose(A.T @ C_q @ A, C_p, atol=1e-10 * np.abs(C_p).max())
-    np.testing.assert_allclose(A, A.T, atol=1e-10)  # the gradient of a convex function:
-    assert np.linalg.eigvalsh(A).min() > 0  # the optimal map
-    assert transport_cost_ratio(Y, moved) == pytest.approx(1, abs=1e-9)
+    # from columns of the target's spread on the gradient of a convex function: the optimal map
+    B = A / np.sqrt(np.diag(C_p) / np.diag(C_q))[:, None]
+    np.testing.assert_allclose(B, B.T, atol=1e-10)
+    assert np.linalg.eigvalsh(B).min() > 0
+    rescaled = (Y - m_q) * np.sqrt(np.diag(C_p) / np.diag(C_q))
+    assert transport_cost_ratio(rescaled, moved) == pytest.approx(1, abs=1e-9)
 
 
-def test_shrinkage_fades_with_rows_and_is_near_the_true_covariance():
+@pytest.mark.parametrize("n_rows", [8, 40])
+def test_correlations_are_shrunk_by_the_oracle_approximating_amount(n_rows):
     rng = np.random.default_rng(1)
-    C = np.diag([1.0, 4.0, 9.0])
-    for n, tolerance in ((30, 0.5), (100_000, 0.02)):  # measured 0.22 and 0.007
-        _, estimate = _moments(rng.multivariate_normal(np.zeros(3), C, n), None)
-        assert np.abs(estimate - C).max() / 9 < tolerance
+    X = rng.normal(size=(n_rows, 12)) @ rng.normal(size=(12, 12))
+    d, R = 12, np.corrcoef(X.T)
+    signal, spread = (1 - 2 / d) * (R**2).sum() + d**2, (n_rows + 1 - 2 / d) * ((R**2).sum() - d)
+    shrinkage = min(1, signal / spread)
+    _, std, shrunk = _moments(X, None)
+    np.testing.assert_allclose(std, X.std(axis=0))
+    np.testing.assert_allclose(shrunk, (1 - shrinkage) * R + shrinkage * np.eye(d), atol=1e-12)
+    assert np.linalg.eigvalsh(shrunk)[0] > 1e-3  # of eight rows in twelve columns as well
+
+
+@pytest.mark.parametrize("gain", [1e-9, 1e-3, 1e3, 1e6, 1e9])
+def test_the_unit_of_a_source_column_does_not_matter(tables, gain):
+    X, Y = tables
+    moved = apply_affine(Y, affine_map(Y, X))
+    gains = np.array([1, gain, 1, 1])
+    other = apply_affine(Y * gains, affine_map(Y * gains, X))
+    np.testing.assert_allclose(other, moved, atol=1e-9)
+
+
+def test_nearly_equal_columns_are_aligned_all_the_same():
+    """Correlations of which one axis has a millionth of the variance are not degenerate."""
+    rng = np.random.default_rng(2)
+    mix = np.array([[1, 1], [0, 2e-3]])
+    X, Y = rng.normal(size=(500_000, 2)) @ mix, rng.normal(size=(500_000, 2)) @ [[1, -0.4], [0, 1]]
+    moved = apply_affine(Y, affine_map(Y, X))
+    assert np.linalg.eigvalsh(np.corrcoef(X.T))[0] < 1e-5
+    assert np.corrcoef(moved.T)[0, 1] > 0.9999
+
+
+def test_one_far_off_value_leaves_the_other_rows_their_spread(tables):
+    X, Y = tables
+    far = Y.copy()
+    far[0, 1] = 1e6
+    moved = apply_affine(far, affine_map(far, X))[1:]
+    # 0.4 and more of the target's; without limits the column would be 1e-4 as wide
+    assert (moved.std(axis=0) > 0.3 * X.std(axis=0)).all()
 
 
 def test_identity_at_rest(tables):
@@ -42,7 +85,7 @@ def test_identity_at_rest(tables):
 
 
 @pytest.mark.parametrize("degenerate", ["target", "source"])
-def test_a_degenerate_covariance_means_a_pure_shift(tables, degenerate):
+def test_constant_columns_are_only_shifted(tables, degenerate):
     X, Y = tables
     if degenerate == "target":
         X = np.tile(X[:1], (10, 1))
@@ -56,7 +99,7 @@ def test_bases(tables):
     X, _ = tables
     rng = np.random.default_rng(3)
     base = gaussian_base(200_000, X, None, rng)
-    mean, C = _moments(X, None)
+    mean, C = _covariance(X, None)
     scale = np.sqrt(np.abs(C).max())
     np.testing.assert_allclose(base.mean(axis=0), mean, atol=0.02 * scale)  # 9 standard errors
     np.testing.assert_allclose(np.cov(base.T), C, atol=0.03 * scale**2)

@@ -19,7 +19,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import skflow
 from skflow.datasets import make_clusters, make_question_mark
 from skflow.fields import FIELDS, KernelScoreDifference, LearnedDenoiser
-from skflow.fields._groups import Groups
+from skflow.flow._groups import Groups
 from skflow.metrics import energy_distance, energy_floor, nearest_neighbor_ratio
 from skflow.samplers import BaseSampler
 from skflow.schedules import SCHEDULES, CosineSchedule, KarrasSchedule, LinearSchedule
@@ -176,8 +176,9 @@ def test_shift_and_scale_equivariance_pathwise(sampler, target, source):
 
 @samplers(FLOWS - {"langevin", "diffusion-sde"})
 def test_rotation_equivariance_of_noise_free_flows(sampler, target, source):
+    # the alignment and the marginals are of single columns
     Q = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))[0]
-    set_known(sampler, n_noise=0)
+    set_known(sampler, n_noise=0, align=None, match_marginals=False)
     moved = sampler.fit(target).transform(source)
     np.testing.assert_allclose(sampler.fit(target @ Q).transform(source @ Q), moved @ Q, atol=1e-8)
 
@@ -367,17 +368,20 @@ def test_batches(sampler, target, source, reach):
 
 
 @samplers(FLOWS)
-def test_auto_batches_grow_as_the_bandwidth_falls(sampler, target):
-    sizes = sampler.fit(target)._batch_sizes(3000)
-    assert (np.diff(sizes) >= 0).all()
-    assert sizes[-1] == 3000
-    assert sampler._batch_sizes(10**6)[-1] == 2000  # of each group
-    assert [sampler._n_groups(n) for n in (3999, 4000, 10**6)] == [1, 2, 100]
-    constant = len(set(sampler.sigmas_)) == 1
-    assert sizes[0] == (3000 if constant else 300)
-    assert set(sampler._batch_sizes(len(target))) == {None}
-    assert set(sampler.set_params(batch_size=70)._batch_sizes(10**6)) == {70}
-    assert set(sampler.set_params(batch_size=None)._batch_sizes(10**6)) == {None}
+def test_long_tables_move_in_groups_onto_as_many_target_rows(sampler, target):
+    sampler.fit(target)
+
+    def limits(n_rows):
+        run, n_groups = sampler.field_.start(np.random.default_rng(0)), sampler._n_groups(n_rows)
+        sampler._limit(run, n_rows, n_groups)
+        return n_groups, run.batch_size, run.n_target
+
+    groups = [limits(n) for n in (10, 2000, 2001, 10**6)]
+    assert groups == [(1, None, 2000), (1, None, 2000), (2, None, 2000), (500, None, 2000)]
+    sampler.set_params(batch_size=70)
+    assert limits(10**6) == (1, 70, None)
+    sampler.set_params(batch_size=None)
+    assert limits(10**6) == (1, None, None)
 
 
 def test_bandwidths_of_long_tables_are_those_of_a_batch():
@@ -400,7 +404,7 @@ def test_bandwidths_of_long_tables_count_weights():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_growing_batches_fit_like_all_rows(seed):
+def test_a_few_more_rows_than_a_group_fit_like_all_rows(seed):
     X = make_clusters(2500, random_state=seed)
     held_out = make_clusters(5000, random_state=100 + seed)
     offset = np.array([30] + 9 * [0])

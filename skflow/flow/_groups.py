@@ -1,8 +1,8 @@
 r"""Rows of a long table, moved in groups.
 
-Every group is a population of its own, with batches of its own. What a batch is off by is then the
-error of one group: over the whole table such errors average out, where one batch for all would
-shift all rows alike. And the cost is that of so many small tables: linear in the rows.
+Every group is a small table of its own, with target rows of its own, the same at all steps. What
+these few rows are off by is the error of one group: over the whole table such errors average out.
+And the cost is that of so many small tables: linear in the rows.
 """
 
 from __future__ import annotations
@@ -47,6 +47,12 @@ class Groups(Run):
         with compute_threads() as n_threads:
             deal_out(len(self.runs), group, n_threads)
         return v
+
+    def noise_share(self) -> float | None:
+        """Mean share of noise of the groups; see `Run.noise_share`."""
+        shares = [run.noise_share() for run in self.runs]
+        known = [share for share in shares if share is not None]
+        return float(np.mean(known)) if len(known) == len(shares) else None
 
     def renew(self) -> None:
         """Let every group forget what belongs to single rows."""

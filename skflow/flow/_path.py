@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from skflow.flow._marginals import MonotoneMap
+
 __all__ = ["Path"]
 
 
@@ -26,12 +28,15 @@ class Path:
         The step sizes.
     tapes : list of lists
         For every step its noise and frozen velocities, in order.
+    maps : list of MonotoneMap or None
+        For every column what the end of the way still misses.
     """
 
     start: NDArray
     affine: tuple[NDArray, NDArray, NDArray] | None = None
     step_sizes: NDArray | None = None
     tapes: list[list[Any]] = field(default_factory=list)
+    maps: list[MonotoneMap | None] = field(default_factory=list)
 
     def nearest(self, Y: NDArray) -> NDArray:
         """Return for every row the number of the reference row nearest to it at the start.

@@ -31,15 +31,20 @@ from skflow._utils import (
     is_auto,
     lookup,
     make_generator,
+    warn,
 )
 from skflow.fields import make_field
 from skflow.fields._align import ALIGNMENTS
 from skflow.fields._base import Field, Flow, Recipe, compute_threads
-from skflow.fields._callbacks import CallbackSupportMixin
 from skflow.fields._denoisers import make_denoiser
+from skflow.flow._callbacks import CallbackSupportMixin
+from skflow.flow._marginals import Marginal, marginals_of
 from skflow.schedules import make_schedule, resolve_bandwidth
 
 __all__ = ["Mover"]
+
+# A step of η takes a row near its place from a distance of one to one of |1 - η|.
+OVERSHOOTING = 2.0
 
 
 class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
@@ -63,6 +68,7 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
     center_: NDArray
     _target: NDArray
     _weight: NDArray
+    _marginals: list[Marginal]
 
     # ----------------------------------------------------------------------------- parameters
     def set_params(self, **params: Any) -> Mover:
@@ -151,6 +157,12 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
                 "step_size must be 'auto', a non-negative number or an array of n_steps="
                 f"{self.n_steps} of them, got {self.step_size!r}."
             )
+        if (eta >= OVERSHOOTING).any() and self._auto().first_step_norm is None:
+            warn(
+                f"step_size={self.step_size!r} reaches {eta.max():g}: a full step is 1, and from "
+                f"{OVERSHOOTING:g} on rows leave the target faster than they approach it. Choose a "
+                "smaller step_size."
+            )
         return eta
 
     # ----------------------------------------------------------------------------- the target
@@ -168,6 +180,7 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
         X, weight = self._hold_out(X, weight)
         self._n_draws = count_draws(weight, len(X))
         X, weight = distinct_rows(X, weight)  # a weighted summary of X is the same target
+        self._marginals = marginals_of(X, weight, self._n_draws)
         self.center_ = weight @ X.astype(np.float64)
         self._target, self._weight = (X - self.center_).astype(X.dtype), weight
         self.schedule_ = clone(self._make_schedule(self.schedule))
