@@ -2,20 +2,31 @@
 
 import gzip
 import os
+import re
+import signal
 import stat
 import subprocess
 import sys
+import threading
+from datetime import datetime, time
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import skflow
 from skflow import SDFlowSampler, TableTransport
 from skflow.cli import main
+from skflow.cli._shell import one_line
 from skflow.metrics import energy_floor
 from skflow.tabular import TableEncoder
+
+# old pandas and pyarrow, one with the other
+pytestmark = pytest.mark.filterwarnings("ignore:Passing a BlockManager:DeprecationWarning")
 
 DATA = Path(__file__).parents[1] / "examples" / "data"
 BISCOE, DREAM = str(DATA / "penguins_biscoe.csv"), str(DATA / "penguins_dream.csv")
@@ -104,7 +115,6 @@ def test_moved_columns_look_like_the_target(tables):
     assert set(moved["ok"]) <= set(target["ok"])
 
 
-@pytest.mark.filterwarnings("ignore:Passing a BlockManager:DeprecationWarning")  # old pyarrow
 @pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet"])
 def test_every_format_holds_the_same(tables, suffix):
     source, target = (pd.read_csv(path)[["code", "x", "n"]] for path in tables)
@@ -276,7 +286,29 @@ BAD = {
     "no such file": (["transport", "gone.csv", "target.csv"], "cannot read gone.csv: No such file"),
     "a directory": (["transport", "folder.csv", "target.csv"], "cannot read folder.csv: Is a dir"),
     "binary": (["transport", "binary.csv", "target.csv"], "binary.csv is not a CSV file: .*binary"),
-    "not utf-8": (["transport", "latin.csv", "target.csv"], "latin.csv is not a CSV file: 'utf-8'"),
+    "not utf-8": (
+        ["transport", "latin.csv", "target.csv"],
+        r"latin.csv is not in UTF-8 \(byte 0xe4\): name its encoding, such as --encoding latin-1",
+    ),
+    "not what was said": (
+        ["transport", "latin.csv", "target.csv", "--encoding", "ascii"],
+        r"latin.csv is not in ascii \(byte 0xe4\): name its encoding \(--encoding NAME\)",
+    ),
+    "unmarked utf-16": (["transport", "wide.csv", "target.csv"], "--encoding utf-16-le"),
+    "two separators": (["transport", "both.csv", "target.csv"], r"by ',' or by ';': .* \(--sep\)"),
+    "an unknown encoding": (
+        ["transport", "source.csv", "target.csv", "--encoding", "rot13"],
+        "--encoding: is no known encoding, such as utf-8.*'rot13'",
+    ),
+    "an impossible separator": (
+        ["transport", "source.csv", "target.csv", "--sep", "::"],
+        "--sep: must be tab or a mark such as ',' or ';': '::'",
+    ),
+    "a number with its unit": (
+        ["transport", "units.csv", "target.csv", "--columns", "x"],
+        r"units.csv: 59 of 60 distinct values of 'x' are numbers; '4.2 kg' \(row 3\) is not: "
+        r".*--ignore x",
+    ),
     "empty": (["transport", "empty.csv", "target.csv"], "empty.csv is not a CSV file"),
     "no rows": (["transport", "header.csv", "target.csv"], "header.csv has no rows"),
     "ragged": (["transport", "ragged.csv", "target.csv"], "ragged.csv is not a CSV file"),
@@ -290,7 +322,18 @@ BAD = {
         "source.xlsx is of no known .*csv",
     ),
     "no common column": (["transport", "other.csv", "target.csv"], "no column in common.*foreign"),
-    "missing values": (["transport", "holes.csv", "target.csv"], r"source has missing .*'x' \(1\)"),
+    "missing values": (
+        ["transport", "holes.csv", "target.csv", "--by", "x"],
+        r"holes.csv has missing .*'x' \(1\): .*--ignore",
+    ),
+    "missing values in both": (
+        ["transport", "holes.csv", "gaps.csv", "--by", "x"],
+        r"holes.csv has missing .*'x' \(1\); gaps.csv has missing .*'x' \(2\): .*--ignore",
+    ),
+    "infinite values in many columns": (
+        ["compare", "sieve.csv", "sieve.csv"],
+        r"'column 0' \(1\), 'column 1' \(1\), .* and 9\d others.*--ignore",
+    ),
     "text for numbers": (["transport", "words.csv", "target.csv"], "source's column 'x' does not"),
     "unknown column": (
         ["transport", "source.csv", "target.csv", "--columns", "x,y"],
@@ -324,7 +367,7 @@ BAD = {
         ["transport", "source.csv", "target.csv", "--no"],
         "unrecognized arguments: --no",
     ),
-    "missing values in B": (["compare", "source.csv", "holes.csv"], r"target has .*'x' \(1\)"),
+    "infinite values in B": (["compare", "source.csv", "far.csv"], r"far.csv has .*'x' \(1\)"),
     "too few rows after": (
         ["compare", "source.csv", "target.csv", "--after", "words.csv", "--columns", "x"],
         r"words.csv \(2 rows\) is not source.csv \(90 rows\), moved",
@@ -339,6 +382,13 @@ def bad_files(tables):
     Path("folder.csv").mkdir()
     write("binary.csv", bytes(range(256)) * 9)
     write("latin.csv", "x,n\n1,ä\n".encode("latin-1"))
+    write("wide.csv", "x,n\n1,2\n".encode("utf-16-le"))
+    write("both.csv", b"net, total;n\n1,5;2\n3,5;4\n")
+    weights = ["4.2 kg" if i == 2 else f"{i}.5" for i in range(60)]
+    write("units.csv", "\n".join(["x", *weights]).encode())
+    write("gaps.csv", b"x,n\nNA,2\nN/A,3\n4,5\n")
+    header = ",".join(f"column {i}" for i in range(100))
+    write("sieve.csv", f"{header}\n{','.join(['inf'] * 100)}\n{','.join('7' * 100)}\n".encode())
     write("empty.csv", b"")
     write("header.csv", b"x,n\n")
     write("ragged.csv", b"x,n\n1,2\n1,2,3\n1,2,3,4\n")
@@ -350,6 +400,7 @@ def bad_files(tables):
     write("source.xlsx", b"x,n\n1,2\n")
     write("other.csv", b"foreign\n1\n2\n")
     write("holes.csv", b"x,n\n1,2\n,3\n")
+    write("far.csv", b"x,n\n1,2\n-inf,3\n")
     write("words.csv", b"x,n\n1,2\nbig,3\n")
     write("groups.csv", text.replace(",a,", ",c,").encode())
 
@@ -366,6 +417,7 @@ def test_bad_input(args, message, capsys):
     assert err.startswith("skflow: error: ")
     assert err.count("\n") == 1
     assert err.endswith("\n")
+    assert len(err) <= 401
     assert pd.Series([err]).str.contains(message).all(), err
     assert files() == before
     assert Path("out.csv").read_text() == "precious\n"
@@ -459,6 +511,354 @@ def test_output_file_is_like_any_other(tables):
     assert stat.S_IMODE(os.stat("old.csv").st_mode) == 0o604
     assert Path("old.csv").read_bytes() == Path("new.csv").read_bytes()
     assert files() == {"source.csv", "target.csv", "new.csv", "old.csv", "link.csv"}
+
+
+# ------------------------------------------------------------------------------------- text files
+def numbers(write_one, n=80, mean=1500.0, seed=0):
+    """Numbers that are positive, as text."""
+    return [write_one(value) for value in np.random.default_rng(seed).normal(mean, mean / 6, n)]
+
+
+def make_text(name, columns, sep=",", encoding="utf-8"):
+    """Write columns of text as they are, quoted where they have to be."""
+    pd.DataFrame(columns).to_csv(name, sep=sep, index=False, encoding=encoding)
+
+
+def point(value):
+    return f"{value:.2f}"
+
+
+def comma(value):
+    return f"{value:.2f}".replace(".", ",")
+
+
+def plain(value):
+    return f"{value:.0f}"
+
+
+def moved_text(*options, source="source.csv", target="target.csv"):
+    """Move and return the lines of the result, without those of the command."""
+    chosen = ["--steps", "3", "--no-report", *options]
+    assert run("transport", source, target, "-o", "out.csv", *chosen) == 0
+    return Path("out.csv").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize(("sep", "spoken"), [(";", "';'"), ("\t", "tabs"), ("|", "'|'")])
+def test_the_separator_is_found_kept_and_noted(sep, spoken, capsys):
+    columns = {"age": numbers(plain), "size": numbers(point)}
+    make_text("source.csv", columns, sep)
+    make_text("target.csv", columns)
+    lines = moved_text()
+    assert lines[0] == f"age{sep}size"
+    assert {line.count(sep) for line in lines} == {1}
+    out, err = capsys.readouterr()
+    assert f"note: source.csv is separated by {spoken}" in err
+    assert "target.csv is separated" not in err
+    assert "moved: age, size" in out
+
+
+def test_a_comma_file_stays_one_whatever_its_text_holds(capsys):
+    columns = {"x": numbers(point), "tags": ["a;b|c\td"] * 80}
+    make_text("source.csv", columns)
+    make_text("target.csv", columns)
+    assert moved_text("--columns", "x")[0] == "x,tags"
+    assert "separated" not in capsys.readouterr().err
+
+
+def test_separators_may_be_told(capsys):
+    for name in ("source.csv", "target.csv"):
+        make_text(name, {"net, total": numbers(comma), "n": numbers(plain)}, ";")
+    assert moved_text("--sep", ";")[0] == "net, total;n"
+    assert "separated" not in capsys.readouterr().err
+    for name in ("source.csv", "target.csv"):
+        make_text(name, {"x": numbers(point), "n": numbers(plain)}, "\t")
+    assert moved_text("--sep", "tab")[0] == "x\tn"
+
+
+def test_separators_at_the_ends_of_lines_are_no_column():
+    rows = [f"{x},{n}," for x, n in zip(numbers(point), numbers(plain), strict=True)]
+    Path("source.csv").write_text("\n".join(["x,n,", *rows]))
+    Path("target.csv").write_text("\n".join(["x,n", *rows]))
+    lines = moved_text()
+    assert lines[0] == "x,n,"
+    assert all(line.endswith(",") for line in lines)
+
+
+def test_decimal_commas_are_read_and_written(capsys):
+    """Also beside points in the other file: the result is written like the source."""
+    german = {"size": numbers(comma), "n": numbers(plain)}
+    english = {"size": numbers(point, seed=1), "n": numbers(plain, seed=1)}
+    make_text("german.csv", german, ";")
+    make_text("english.csv", english)
+    for source, target, mark in [
+        ("german.csv", "german.csv", ","),
+        ("german.csv", "english.csv", ","),
+        ("english.csv", "german.csv", "."),
+    ]:
+        lines = moved_text(source=source, target=target)
+        sep = ";" if mark == "," else ","
+        cells = pd.Series([line.split(sep)[0] for line in lines[1:]])
+        assert cells.str.fullmatch(rf"\d+\{mark}\d{{1,2}}").all()
+        assert "size is written like" in capsys.readouterr().err
+
+
+def test_points_between_thousands_beside_decimal_commas():
+    columns = {
+        "price": numbers(lambda v: f"{v + 2000:,.0f}".replace(",", ".")),
+        "size": numbers(comma),
+    }
+    for name in ("source.csv", "target.csv"):
+        make_text(name, columns, ";")
+    prices = [line.split(";")[0] for line in moved_text()[1:]]
+    assert pd.Series(prices).str.fullmatch(r"[1-9]\.\d{3}").all()
+    for name in ("source.csv", "target.csv"):
+        make_text(name, {"price": columns["price"]}, ";")
+    prices = moved_text("--decimal", ",")[1:]
+    assert pd.Series(prices).str.fullmatch(r"[1-9]\.\d{3}").all()
+
+
+@pytest.mark.parametrize("quoting", [0, 1])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_byte_order_marks_tell_the_encoding(encoding, quoting, capsys):
+    frame = pd.DataFrame({"größe": numbers(point), "ort": ["Köln", "Würzburg"] * 40})
+    frame.to_csv("source.csv", index=False, encoding=encoding, quoting=quoting)
+    frame.to_csv("target.csv", index=False)
+    lines = moved_text()
+    assert lines[0] == "größe,ort"
+    assert {line.split(",")[1] for line in lines[1:]} == {"Köln", "Würzburg"}
+    assert ("is in UTF" in capsys.readouterr().err) == (encoding != "utf-8-sig")
+
+
+def test_a_named_encoding_is_that_of_files_that_are_not_utf8(capsys):
+    frame = pd.DataFrame({"x": numbers(point), "ort": ["Köln", "Würzburg"] * 40})
+    frame.to_csv("source.csv", index=False, encoding="cp1252")
+    frame.to_csv("target.csv", index=False)
+    cities = {line.split(",")[1] for line in moved_text("--encoding", "cp1252")[1:]}
+    assert cities == {"Köln", "Würzburg"}
+    assert "target.csv is in UTF-8, not cp1252" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [[], ["--ignore", ""], ["--columns", "x"]])
+def test_a_first_column_without_a_name_are_row_labels(options, capsys):
+    for name in ("source.csv", "target.csv"):
+        pd.DataFrame({"x": numbers(point)}).to_csv(name)
+    lines = moved_text(*options)
+    assert lines[0] == ",x"
+    assert [line.split(",")[0] for line in lines[1:]] == [str(i) for i in range(80)]
+    out, err = capsys.readouterr()
+    assert "source.csv: the first column has no name: taken for row labels, not moved" in err
+    assert "moved: x\n  untouched: (row labels)" in out
+    assert run("sample", "target.csv", "-n", 9, "-o", "new.csv", *options, *QUICK) == 0
+    assert Path("new.csv").read_text().splitlines()[0] == "x"
+    assert run("transport", "source.csv", "target.csv", "-o", "out.parquet", *options, *QUICK) == 0
+    assert pd.read_parquet("out.parquet").index.equals(pd.Index(range(80)))
+
+
+def test_leading_zeros_make_codes_of_both_files(capsys):
+    zips = ["02139", "00501", "10001"]
+    make_text("source.csv", {"zip": zips[2:] * 80, "x": numbers(point)})
+    make_text("target.csv", {"zip": (zips * 30)[:80], "x": numbers(point)})
+    for arguments in (["transport", "source.csv"], ["sample", "-n", 80]):
+        assert run(*arguments, "target.csv", "-o", "out.csv", "--steps", 3, "--no-report") == 0
+        assert set(as_text("out.csv")["zip"]) <= set(zips)
+        error = capsys.readouterr().err
+        assert "note: zip has leading zeros: taken for codes, not numbers" in error
+    make_text("source.csv", {"zip": ["0", "10", "7"] * 20, "x": numbers(point)[:60]})
+    make_text("target.csv", {"zip": ["0", "10", "7"] * 20, "x": numbers(point)[:60]})
+    moved_text()
+    assert "codes" not in capsys.readouterr().err
+
+
+def test_digits_are_text_where_the_target_has_text():
+    make_text("source.csv", {"kind": ["1", "2"] * 40, "x": numbers(point)})
+    make_text("target.csv", {"kind": ["1", "2", "3+", "2"] * 20, "x": numbers(point)})
+    moved_text()
+    assert set(as_text("out.csv")["kind"]) <= {"1", "2", "3+"}
+
+
+def test_na_is_a_value_of_text_and_missing_among_numbers(capsys):
+    make_text("text.csv", {"country": ["NA", "None", "DE", "null"] * 20, "x": numbers(point)})
+    moved_text(source="text.csv", target="text.csv")
+    assert set(as_text("out.csv")["country"]) == {"NA", "None", "DE", "null"}
+    make_text("gaps.csv", {"x": ["NA", "null", "", "N/A", *numbers(point)[4:]]})
+    assert run("sample", "gaps.csv", "-n", "60", "-o", "new.csv", "--no-report") == 0
+    new = as_text("new.csv")["x"]
+    assert (new == "").mean() == pytest.approx(4 / len(numbers(point)), abs=0.04)
+    assert not set(new) & {"NA", "null", "N/A"}
+
+
+WRITTEN = {  # how numbers are written, what a result looks like, and what the note says of them
+    "thousands": (lambda v: f"{v:,.2f}", r"(\d{1,3}|\d,\d{3})\.\d\d", r"'\d,\d{3}\.\d\d'"),
+    "whole thousands": (lambda v: f"{v:,.0f}", r"\d{1,3}|\d,\d{3}", r"'\d,\d{3}': .*\(\d{4}\)"),
+    "apostrophes": (lambda v: f"{v:,.2f}".replace(",", "'"), r"(\d')?\d{3}\.\d\d", r'"\d\'\d{3}'),
+    "percent": (lambda v: f"{v / 100:.1f}%", r"\d+\.\d%", r"'\d+\.\d%'"),
+    "dollars": (lambda v: f"${v / 100:.2f}", r"\$\d+\.\d\d", r"'\$\d+\.\d\d'"),
+    "euros": (lambda v: f"{v / 100:.2f} €".replace(".", ","), r"\d+,\d\d €", r"'\d+,\d\d €'"),
+    "quoted commas": (lambda v: f"{v:.1f}".replace(".", ","), r"\d+,\d", r"'\d+,\d'"),
+    "signs": (lambda v: f"{v - 1500:+.1f}%", r"[-+]\d+\.\d%", r"%'"),
+    "losses": (
+        lambda v: f"(${1500 - v:.2f})" if v < 1500 else f"${v - 1500:.2f}",
+        r"\$\d+\.\d\d|\(\$\d+\.\d\d\)",
+        r"\$\d+\.\d\d",
+    ),
+}
+
+
+@pytest.mark.parametrize(("form", "pattern", "noted"), WRITTEN.values(), ids=WRITTEN)
+def test_numbers_written_for_people_are_read_and_written_back(form, pattern, noted, capsys):
+    make_text("source.csv", {"amount": numbers(form, mean=1800.0, seed=1), "x": numbers(point)})
+    make_text("target.csv", {"amount": numbers(form, n=200), "x": numbers(point, n=200)})
+    moved_text()
+    amounts = as_text("out.csv")["amount"]
+    assert amounts.str.fullmatch(pattern).all(), amounts
+    assert re.search(f"amount is written like .*{noted}", capsys.readouterr().err)
+
+
+def test_what_only_looks_like_written_numbers_stays_text(capsys):
+    looks = {
+        "phone": [f"{i + 200} {i * 7 + 100} {i * 3 + 100}" for i in range(80)],
+        "version": [f"1.{i}.{i % 7}" for i in range(80)],
+        "day": [f"2024-05-{i % 28 + 1:02d}" for i in range(80)],
+        "seat": [f"{i}A" for i in range(80)],
+        "id": [f"123456789012345678901{i}" for i in range(80)],
+    }
+    make_text("text.csv", looks)
+    moved_text(source="text.csv", target="text.csv")
+    moved = as_text("out.csv")
+    assert all(set(moved[name]) <= set(looks[name]) for name in looks)
+    assert "read as numbers" not in capsys.readouterr().err
+
+
+def test_a_few_words_among_numbers_do_not_matter_where_nothing_moves():
+    weights = ["4.2 kg", *numbers(point)[1:]]
+    make_text("source.csv", {"mass": weights, "x": numbers(point)})
+    make_text("target.csv", {"mass": numbers(point), "x": numbers(point)})
+    moved_text("--ignore", "mass")
+    assert as_text("out.csv")["mass"].tolist() == weights
+
+
+def test_compare_reads_files_of_any_kind(capsys):
+    make_text("source.csv", {"x": numbers(comma)}, ";")
+    make_text("target.csv", {"x": numbers(point)})
+    assert run("compare", "source.csv", "target.csv", "--sep", ";") == 0
+    out, err = capsys.readouterr()
+    assert figures(out)["whole table"][1] == 0
+    assert "x is written like" in err
+
+
+# ------------------------------------------------------------------------------------ Parquet files
+def test_untouched_columns_of_parquet_keep_types_and_values():
+    """Whole numbers with gaps are not rounded on the way, and no type grows."""
+    n = 80
+    untouched = {
+        "big": pa.array([2**60 + 1, None] * 40, pa.int64()),
+        "byte": pa.array([i % 250 for i in range(n)], pa.uint8()),
+        "price": pa.array([Decimal(i) for i in range(n)], pa.decimal128(9, 2)),
+        "pair": pa.array([{"a": i, "b": None} for i in range(n)]),
+        "list": pa.array([[i] * (i % 3) for i in range(n)], pa.list_(pa.int16())),
+        "clock": pa.array([time(i % 24, 5) for i in range(n)], pa.time64("ns")),
+        "long": pa.array([f"row {i}" for i in range(n)], pa.large_string()),
+        "far": pa.array([datetime(9000, 1, 1)] * n, pa.timestamp("ms")),
+    }
+    rng = np.random.default_rng(0)
+    moving = {
+        "x": pa.array(rng.normal(size=n), pa.float32()),
+        "kind": pa.array(rng.choice(["a", "b"], n).tolist(), pa.large_string()),
+        "count": pa.array(rng.poisson(9, n), pa.uint16()),
+    }
+    source = pa.table({**untouched, **moving})
+    pq.write_table(source, "source.parquet")
+    pq.write_table(pa.table(moving), "target.parquet")
+    for options in ([], ["--chunk-rows", 30]):
+        args = ["source.parquet", "target.parquet", "-o", "out.parquet", *options, *QUICK]
+        assert run("transport", *args) == 0
+        out = pq.read_table("out.parquet")
+        assert out.schema.names == source.schema.names
+        assert out.schema.types == source.schema.types
+        assert all(out[name].equals(source[name]) for name in untouched)
+        assert not out["x"].equals(source["x"])
+    assert run("sample", "target.parquet", "-n", 7, "-o", "new.parquet", *QUICK) == 0
+    assert pq.read_schema("new.parquet").types == [array.type for array in moving.values()]
+
+
+def test_whole_numbers_with_gaps_stay_whole_in_text():
+    table = {"big": pa.array([2**60 + 1, None] * 40), "x": pa.array(np.arange(80.0))}
+    pq.write_table(pa.table(table), "source.parquet")
+    args = ["source.parquet", "source.parquet", "-o", "out.csv", "--columns", "x", *QUICK]
+    assert run("transport", *args) == 0
+    assert set(as_text("out.csv")["big"]) == {str(2**60 + 1), ""}
+
+
+@pytest.mark.parametrize("options", [[], ["--chunk-rows", 30]])
+def test_pandas_reads_the_index_of_parquet_back(tables, options):
+    for path in tables:
+        frame = pd.read_csv(path)[["x", "n"]]
+        frame.set_axis([f"row {i}" for i in range(90)]).to_parquet(path.with_suffix(".parquet"))
+    args = ["source.parquet", "target.parquet", "-o", "out.parquet", *options, *QUICK]
+    assert run("transport", *args) == 0
+    assert pd.read_parquet("out.parquet").index.tolist() == [f"row {i}" for i in range(90)]
+
+
+# ---------------------------------------------------------------------------------------- terminals
+def test_no_name_reaches_the_terminal_as_a_command(capsys):
+    name = "a\x1b[31m\u202ered"
+    for path in ("source.csv", "target.csv"):
+        make_text(path, {name: numbers(point), "b": numbers(plain)})
+    assert run("transport", "source.csv", "target.csv", "-o", "out.csv", "--steps", 2) == 0
+    assert run("compare", "source.csv", "target.csv") == 0
+    assert run("compare", "source.csv", "target.csv", "--columns", "\x1b[0m") == 2
+    printed = "".join(capsys.readouterr())
+    assert not {"\x1b", "\u202e"} & set(printed)
+    assert "moved: a\\x1b[31m\\u202ered, b" in printed
+    assert Path("out.csv").read_text(encoding="utf-8").startswith(f"{name},b\n")
+
+
+def test_messages_are_short():
+    line = one_line("X lacks " + ", ".join(f"'column {i}'" for i in range(90)) + ": add them.")
+    assert line == "X lacks 'column 0', 'column 1', 'column 2' and 87 others: add them."
+    line = one_line("what is wrong " + "x" * 999 + " what to do")
+    assert len(line) <= 400
+    assert line.startswith("what is wrong")
+    assert line.endswith("what to do")
+
+
+# ------------------------------------------------------------------------------------------ signals
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_leaves_what_was_there(tables, name, monkeypatch):
+    number = getattr(signal, name)
+    handler = signal.getsignal(number)
+    Path("out.csv").write_text("precious\n")
+    before = files()
+    for owner, method in ((TableTransport, "transform"), (os, "replace")):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, method, lambda *_: os.kill(os.getpid(), number))
+            code = run("transport", *tables, "-o", "out.csv", "--columns", "x", *QUICK)
+        assert code == 128 + number
+        assert files() == before
+        assert Path("out.csv").read_text() == "precious\n"
+        assert signal.getsignal(number) is handler
+
+
+def test_an_ignored_signal_stays_ignored_and_other_threads_set_none(tables, monkeypatch):
+    handler = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    fit = TableTransport.fit
+
+    def hang_up(self, X):
+        os.kill(os.getpid(), signal.SIGHUP)
+        return fit(self, X)
+
+    args = ["transport", *tables, "-o", "out.csv", "--columns", "x", *QUICK]
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(TableTransport, "fit", hang_up)
+            assert run(*args) == 0
+    finally:
+        signal.signal(signal.SIGHUP, handler)
+    codes = []
+    thread = threading.Thread(target=lambda: codes.append(run(*args)))
+    thread.start()
+    thread.join()
+    assert codes == [0]
 
 
 # ---------------------------------------------------------------------------------------- processes

@@ -8,6 +8,7 @@ error: one line and exit code 2 for input that it cannot work with.
 from __future__ import annotations
 
 import argparse
+import codecs
 import csv
 import os
 import sys
@@ -21,15 +22,11 @@ import numpy as np
 
 from skflow import __version__
 from skflow.cli._chunks import ParquetRows, check_parquet, frame_of, write_moved
-from skflow.cli._files import (
-    CommandError,
-    Table,
-    check_output,
-    is_text,
-    read_table,
-    write_table,
-)
+from skflow.cli._files import check_output
 from skflow.cli._report import MIN_ROWS, compare_report, of_groups, quality_report
+from skflow.cli._shell import CommandError, Stopped, join, say, show, stopping, visible
+from skflow.cli._tables import Rows, load, notes_of, open_table, write_like, write_new
+from skflow.cli._text import TextOptions, TextRows
 from skflow.generators import SDFlowGenerator
 from skflow.tabular import TableTransport
 
@@ -98,21 +95,22 @@ def _transport_whole(args: argparse.Namespace) -> None:
     """Move all rows as one population."""
     if args.reference_rows is not None:
         raise CommandError("--reference-rows goes with --chunk-rows; without it all rows are used.")
-    source, target = read_table(args.source), read_table(args.target)
+    source, target = _open_tables(args, args.source, args.target)
     columns = _shared_columns(args, [source, target])
+    load([source, target], columns, args.by)
     transport = _make_transport(args, columns)
     if args.generator:
         target_rows = _groups_to_reach(target.frame, source.frame, args.by)
         transport.fit(target_rows, X_source=source.frame)
     else:
         transport.fit(target.frame)
-    moved = transport.transform(source.frame)
-    untouched = [str(column) for column in moved if column not in columns]
-    if source.text is not None and is_text(args.output):
-        for column in untouched:  # letter by letter, 007 and 1.50 included
-            moved[column] = source.text[column]
-    write_table(moved, args.output)
+    write_like(args.output, source, target, columns, transport.transform(source.frame))
     _report_transport(args, transport, source, target)
+
+
+def _open_tables(args: argparse.Namespace, *paths: Path) -> list[Rows]:
+    options = TextOptions(args.sep, args.decimal, args.encoding)
+    return [open_table(path, options) for path in paths]
 
 
 def _transport_chunks(args: argparse.Namespace) -> None:
@@ -161,76 +159,88 @@ def _move_chunks(
 def _report_transport(
     args: argparse.Namespace,
     transport: TableTransport,
-    source: Table | ParquetRows,
-    target: Table | ParquetRows,
+    source: Rows,
+    target: Rows,
 ) -> None:
     if args.quiet:
         return
+    is_chunked = args.chunk_rows is not None
+    if not is_chunked:
+        _note_files([source, target], transport.columns_)
     _note_columns(args, transport, source, target)
-    print(f"{args.output}: {source}, moved onto {target}")
+    show(f"{args.output}: {source}, moved onto {target}")
     _print_list("moved", transport.columns_)
-    _print_list("untouched", [name for name in source.names if name not in transport.columns_])
-    if isinstance(source, ParquetRows):
-        print(f"  flow: {len(source.frame)} rows onto {len(target.frame)}, drawn at random")
+    labels = ["(row labels)"] if isinstance(source, TextRows) and source.has_labels else []
+    rest = [name for name in source.names if name not in transport.columns_]
+    _print_list("untouched", [*labels, *rest])
+    if is_chunked:
+        show(f"  flow: {len(source.frame)} rows onto {len(target.frame)}, drawn at random")
     if args.report:
         report = quality_report(
             transport,
             target.frame,
             source.frame,
-            is_frozen=args.generator or isinstance(source, ParquetRows),
+            is_frozen=args.generator or is_chunked,
             seed=args.seed,
         )
-        print(report)
+        show(report)
 
 
 def _sample(args: argparse.Namespace) -> None:
     check_output(args.output, [args.target])
-    target = read_table(args.target)
+    (target,) = _open_tables(args, args.target)
     columns = _shared_columns(args, [target])
-    transport = _make_transport(args, columns).fit(target.frame)
-    write_table(transport.sample(args.n), args.output)
+    load([target], columns, args.by)
+    frame = target.frame[[name for name in target.names if name in target.frame]]
+    transport = _make_transport(args, columns).fit(frame)
+    write_new(args.output, target, transport.sample(args.n))
     if args.quiet:
         return
-    print(f"{args.output}: {args.n} new rows like {target}")
+    _note_files([target], columns)
+    show(f"{args.output}: {args.n} new rows like {target}")
     _print_list("columns", transport.get_feature_names_out())
     if args.report:
-        print(quality_report(transport, target.frame, n_samples=args.n, seed=args.seed))
+        show(quality_report(transport, frame, n_samples=args.n, seed=args.seed))
 
 
 def _compare(args: argparse.Namespace) -> None:
-    tables = [read_table(path) for path in (args.a, args.b, args.after) if path is not None]
+    paths = [path for path in (args.a, args.b, args.after) if path is not None]
+    tables = _open_tables(args, *paths)
     columns = _shared_columns(args, tables)
-    if args.after is not None and len(tables[2].frame) != len(tables[0].frame):
+    if args.after is not None and tables[2].n_rows != tables[0].n_rows:
         raise CommandError(f"{tables[2]} is not {tables[0]}, moved: row i has to be row i.")
+    load(tables, columns, [])
     report = compare_report(columns, *(table.frame for table in tables), seed=args.seed)
+    _note_files(tables, columns)
     for letter, table in zip("ABC", tables, strict=False):
-        print(f"{letter}: {table}")
-    print(report)
+        show(f"{letter}: {table}")
+    show(report)
 
 
-def _shared_columns(args: argparse.Namespace, tables: Sequence[Table | ParquetRows]) -> list[str]:
+def _shared_columns(args: argparse.Namespace, tables: Sequence[Rows]) -> list[str]:
     """Columns that all tables have and that are to take part, in the target's order."""
     names = [table.names for table in tables]
-    for table, known in zip(tables, names, strict=True):
-        absent = [column for column in (*args.columns, *args.by) if column not in known]
+    for table, has in zip(tables, names, strict=True):
+        absent = [column for column in (*args.columns, *args.by) if column not in has]
         if absent:
             raise CommandError(
-                f"{table.path} has no column {_join(absent, 'or')}; it has {_join(known)}."
+                f"{table.path} has no column {join(absent, 'or')}; it has {join(has)}."
             )
-    absent = [column for column in args.ignore if not any(column in known for known in names)]
+    anywhere = {"", *(name for table in names for name in table)}  # row labels may be called ""
+    absent = [column for column in args.ignore if column not in anywhere]
     if absent:
-        raise CommandError(f"--ignore: there is no column {_join(absent, 'or')}.")
+        raise CommandError(f"--ignore: there is no column {join(absent, 'or')}.")
     both = [column for column in args.columns if column in args.ignore]
     if both:
-        raise CommandError(f"--columns and --ignore both name {_join(both)}: choose one of them.")
+        raise CommandError(f"--columns and --ignore both name {join(both)}: choose one of them.")
     columns = args.columns or [
         column
         for column in names[min(1, len(names) - 1)]
         if column not in (*args.ignore, *args.by) and all(column in known for known in names)
     ]
     if not columns:
-        has = "; ".join(f"{t.path} has {_join(n)}" for t, n in zip(tables, names, strict=True))
-        raise CommandError(f"the tables have no column in common that may be used: {has}.")
+        have = "; ".join(f"{t.path} has {join(n)}" for t, n in zip(tables, names, strict=True))
+        raise CommandError(f"the tables have no column in common that may be used: {have}.")
     return columns
 
 
@@ -255,39 +265,34 @@ def _make_transport(args: argparse.Namespace, columns: list[str]) -> TableTransp
 def _note_columns(
     args: argparse.Namespace,
     transport: TableTransport,
-    source: Table | ParquetRows,
-    target: Table | ParquetRows,
+    source: Rows,
+    target: Rows,
 ) -> None:
     """Say what the reader of the result should know about its columns."""
     known = {*source.names, *args.ignore}
     only = [] if args.columns else [column for column in target.names if column not in known]
     if only:
-        _say(f"note: only the target has {_join(only)}: left out")
+        say(f"note: only the target has {join(only)}: left out")
     for column in transport.columns_:
         both = source.frame[column], target.frame[column]
         if all(len(c) >= MIN_ROWS and c.is_unique and c.dtype.kind != "f" for c in both):
-            _say(f"note: {column} never repeats; if it only names the rows, --ignore {column}")
+            say(f"note: {column} never repeats; if it only names the rows, --ignore {column}")
     for column, values in transport.encoder_.unknown(source.frame).items():
-        listed = _join([*map(repr, values[:3]), *(["others"] if len(values) > 3 else [])])
-        _say(
+        listed = join([*map(repr, values[:3]), *(["others"] if len(values) > 3 else [])])
+        say(
             f"note: {'the drawn part of ' * isinstance(target, ParquetRows)}the target has no "
             f"{column} {listed}: such rows get the {column} that goes with their other values"
         )
 
 
-def _join(names: Iterable[Any], word: str = "and") -> str:
-    """Return "a, b and c"."""
-    *most, last = map(str, names)
-    return f"{', '.join(most)} {word} {last}" if most else last
+def _note_files(tables: Sequence[Rows], columns: Sequence[str]) -> None:
+    for note in notes_of(tables, columns):
+        say(f"note: {note}")
 
 
 def _print_list(title: str, names: Iterable[Any]) -> None:
-    text = ", ".join(map(str, names)) or "none"
-    print(textwrap.fill(f"{title}: {text}", 80, initial_indent="  ", subsequent_indent="    "))
-
-
-def _say(line: str) -> None:
-    print(f"skflow: {line}", file=sys.stderr)
+    text = ", ".join(visible(name) or "''" for name in names) or "none"
+    show(textwrap.fill(f"{title}: {text}", 80, initial_indent="  ", subsequent_indent="    "))
 
 
 # --------------------------------------------------------------------------------------- arguments
@@ -335,6 +340,7 @@ def _parser() -> _Parser:
         _add_flow_options(command)
     for command in (transport, sample, compare):
         _add_column_options(command)
+        _add_text_options(command)
     return parser
 
 
@@ -387,7 +393,7 @@ def _add_column_options(command: argparse.ArgumentParser) -> None:
     add(
         "--columns", type=_names, default=[], metavar="COL,...", help="only these columns take part"
     )
-    add("--ignore", type=_names, default=[], metavar="COL,...", help="these columns do not")
+    add("--ignore", type=_names_or_none, default=[], metavar="COL,...", help="these columns do not")
     add(
         "--seed",
         type=_integer(0, 2**32 - 1),
@@ -395,6 +401,53 @@ def _add_column_options(command: argparse.ArgumentParser) -> None:
         metavar="N",
         help="of all randomness (default: 0)",
     )
+
+
+def _add_text_options(command: argparse.ArgumentParser) -> None:
+    text = command.add_argument_group(
+        "text files",
+        "For all that are read; without these options each file's first lines and its numbers\n"
+        "tell. What is written has the marks of SOURCE, or of TARGET for new rows, and is in\n"
+        "UTF-8. In columns of numbers NA, NaN, nan, null, None, N/A and #N/A are missing values.",
+    )
+    text.add_argument(
+        "--sep",
+        type=_separator,
+        metavar="MARK",
+        help="what separates columns: ',', ';', tab, '|' or another mark",
+    )
+    text.add_argument(
+        "--decimal", choices=[".", ","], metavar="MARK", help="what precedes decimals: '.' or ','"
+    )
+    text.add_argument(
+        "--encoding",
+        type=_encoding,
+        metavar="NAME",
+        help="of files that are not in UTF-8 and do not begin with a byte-order mark: latin-1, "
+        "cp1252, ...",
+    )
+
+
+def _separator(text: str) -> str:
+    mark = "\t" if text in ("tab", "\\t") else text
+    if len(mark) != 1 or not mark.isascii() or mark.isalnum() or mark in '"\r\n.+-_':
+        raise argparse.ArgumentTypeError(f"must be tab or a mark such as ',' or ';': {text!r}")
+    return mark
+
+
+def _encoding(name: str) -> str:
+    try:
+        "".encode(name)  # base64 and others are codecs, but not of text
+        return codecs.lookup(name).name
+    except (LookupError, UnicodeError, ValueError):
+        raise argparse.ArgumentTypeError(
+            f"is no known encoding, such as utf-8, latin-1 or cp1252: {name!r}"
+        ) from None
+
+
+def _names_or_none(text: str) -> list[str]:
+    """The same, and none in an empty text, which also is the name of a column without one."""
+    return _names(text) if text else [""]
 
 
 def _names(text: str) -> list[str]:
@@ -434,33 +487,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     code : int
-        0, or 2 for input it cannot work with, 130 for an interrupt, 141 for a closed pipe.
+        0, or 2 for input it cannot work with, 130 for an interrupt, 141 for a closed pipe, 128 + n
+        for a signal n.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("always", UserWarning)
-            warnings.showwarning = lambda message, *_: _say(f"warning: {_one_line(message)}")
-            parser = _parser()
-            args = parser.parse_args(argv)
-            if args.run is None:
-                parser.error("a command is needed: transport, sample or compare")
-            args.run(args)
+        with stopping():
+            _run(argv)
         if sys.stdout is not None:
             sys.stdout.flush()
+    except Stopped as stopped:
+        return 128 + stopped.args[0]
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except KeyboardInterrupt:
         return 130
     except MemoryError:
-        _say("error: there is not enough memory for this: take fewer rows or columns")
+        say("error: there is not enough memory for this: take fewer rows or columns")
         return 2
     except (ValueError, ImportError, OSError) as error:
-        _say(f"error: {_one_line(error)}")
+        say(f"error: {error}")
         return 2
     return 0
 
 
-def _one_line(message: Any) -> str:
-    return " ".join(str(message).split())
+def _run(argv: Sequence[str] | None) -> None:
+    """Run the command with warnings as lines."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", UserWarning)
+        # of which there is a note, with the file's name
+        warnings.filterwarnings("ignore", message="source's column .* that the target's has not")
+        warnings.showwarning = lambda message, *_: say(f"warning: {message}")
+        parser = _parser()
+        args = parser.parse_args(argv)
+        if args.run is None:
+            parser.error("a command is needed: transport, sample or compare")
+        args.run(args)

@@ -1,4 +1,4 @@
-"""Parquet files larger than memory: sampled in one pass, moved and written in another.
+"""Parquet files: held whole, or sampled in one pass, moved and written in another.
 
 Types come from the files' schemas and categories from whole files, so that a chunk without a value
 or a category has the types of all others, and no result depends on the size of the chunks.
@@ -8,28 +8,67 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skflow.cli._files import CommandError, is_text, replacing
-from skflow.tabular import check_complete, import_pandas
+from skflow.cli._files import is_text, replacing
+from skflow.cli._shell import CommandError
+from skflow.tabular import check_complete, check_finite, import_pandas
 
 if TYPE_CHECKING:
     import pandas
     import pyarrow
 
-__all__ = ["ParquetRows", "check_parquet", "frame_of", "write_moved"]
+__all__ = [
+    "FILL",
+    "ArrowRows",
+    "ParquetRows",
+    "check_parquet",
+    "frame_of",
+    "missing_in",
+    "whole_frame",
+    "write_moved",
+]
 
 SAMPLING_ROWS = 2**16  # rows that are read at a time to be sampled, whatever the chunks
 GROUP_ROWS = 2**17  # rows of a row group of the output, whatever the chunks
+FILL = "remove those rows or fill their cells in, or leave such columns out (--ignore)."
 READ_BYTES = 2**20  # of a column at a time; a row group as a whole may not fit into memory
 
 
+class ArrowRows:
+    """A data frame with the types that pyarrow gives its columns.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The rows.
+    """
+
+    def __init__(self, frame: pandas.DataFrame) -> None:
+        import pyarrow
+
+        self.table = pyarrow.Table.from_pandas(frame)
+        self.schema = self.table.schema
+        self.names = list(frame)
+        self.categories: dict[str, Any] = {}
+
+    def plain(self) -> pyarrow.Table:
+        """Return the rows.
+
+        Returns
+        -------
+        table : pyarrow.Table
+            The rows.
+        """
+        return self.table
+
+
 class ParquetRows:
-    """The rows of a Parquet file, which are never all in memory.
+    """The rows of a Parquet file, which need not all be in memory.
 
     Parameters
     ----------
@@ -43,10 +82,13 @@ class ParquetRows:
     n_rows : int
         The number of its rows.
     frame : DataFrame
-        The rows that `sample` has drawn, labelled by their numbers.
+        The rows that `sample` has drawn, labelled by their numbers, or those that `load` has read.
+    table : pyarrow.Table
+        All columns of all rows, after `load`.
     """
 
     frame: pandas.DataFrame
+    table: pyarrow.Table
 
     def __init__(self, path: Path) -> None:
         check_parquet(path)
@@ -111,12 +153,45 @@ class ParquetRows:
             self._note_categories(table)
             chunk = frame_of(table, wanted, start)
             start += len(chunk)
-            self._check(chunk, start)
+            self._check(chunk, by, start)
             frame = pandas.concat([*kept, chunk])
             key = pandas.concat([*keys, pandas.Series(rng.random(len(chunk)), chunk.index)])
             rank = (key.groupby([frame[c] for c in by]) if by else key).rank(method="first")
             kept, keys = [frame[rank <= n]], [key[rank <= n]]
         (self.frame,) = kept
+        self._set_categories(wanted)
+
+    def load(self, columns: list[str]) -> None:
+        """Hold all rows in memory; some columns also as pandas reads them.
+
+        Parameters
+        ----------
+        columns : list of str
+            The columns.
+        """
+        import pyarrow
+
+        try:
+            self.table = self._file.read()
+            self._note_categories(self.table)
+            self.frame = whole_frame(self.table, columns)
+        except (pyarrow.ArrowException, OSError) as error:
+            raise CommandError(f"cannot read {self.path}: {error}.") from None
+        self._set_categories(columns)
+
+    def plain(self) -> pyarrow.Table:
+        """Return the rows that are held, with categories as plain values.
+
+        Returns
+        -------
+        table : pyarrow.Table
+            The rows.
+        """
+        return _plain(self.table)
+
+    def _set_categories(self, wanted: list[str]) -> None:
+        """Give columns the categories of the whole file."""
+        pandas = import_pandas()
         for name in self.categories.keys() & wanted:
             ordered = self.schema.field(name).type.ordered
             dtype = pandas.CategoricalDtype(self.categories[name].to_pandas(), ordered)
@@ -135,13 +210,11 @@ class ParquetRows:
                 known = values
             self.categories[name] = known
 
-    def _check(self, chunk: pandas.DataFrame, stop: int) -> None:
-        try:
-            check_complete(chunk, list(chunk), f"{self.path} (rows {stop - len(chunk) + 1}-{stop})")
-        except ValueError as error:
-            raise CommandError(
-                f"{str(error)[:-1]}, or leave such columns out (--ignore)."
-            ) from None
+    def _check(self, chunk: pandas.DataFrame, by: list[str], stop: int) -> None:
+        rows = f"{self.path} (rows {stop - len(chunk) + 1}-{stop})"
+        amiss = missing_in(chunk, by, list(chunk.columns), rows)
+        if amiss:
+            raise CommandError(f"{amiss}: {FILL}")
 
     def chunks(self, size: int) -> Iterator[pyarrow.Table]:
         """Yield all columns of all rows in tables of ``size`` rows; the last one may have fewer.
@@ -159,6 +232,33 @@ class ParquetRows:
         return _in_pieces(map(_plain, self._read(size, self.schema.names)), size)
 
 
+def missing_in(frame: pandas.DataFrame, by: list, columns: list, name: str) -> str | None:
+    """Say which columns have values that keep rows from being moved.
+
+    Groups have to be known; of what is moved only infinite numbers are refused.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Rows.
+    by, columns : list of str
+        The columns of groups, and those that are moved.
+    name : str
+        What to call the rows.
+
+    Returns
+    -------
+    complaint : str or None
+        A sentence, without its end.
+    """
+    try:
+        check_complete(frame, by, name)
+        check_finite(frame, columns, name)
+    except ValueError as error:  # its advice is for programs
+        return str(error).rpartition(": ")[0]
+    return None
+
+
 def check_parquet(path: Path) -> None:
     """Refuse a file that cannot be read or written in chunks."""
     if is_text(path):
@@ -170,10 +270,10 @@ def check_parquet(path: Path) -> None:
 
 def write_moved(
     path: Path,
-    source: ParquetRows,
-    target: ParquetRows,
-    columns: list[str],
-    chunks: Iterable[tuple[pyarrow.Table, pandas.DataFrame]],
+    source: ArrowRows | ParquetRows | None,
+    target: ArrowRows | ParquetRows,
+    columns: Sequence[str],
+    chunks: Iterable[tuple[pyarrow.Table | None, pandas.DataFrame]],
 ) -> None:
     """Write the source's rows with some columns moved, as a whole or not at all.
 
@@ -181,8 +281,9 @@ def write_moved(
     ----------
     path : Path
         The file.
-    source, target : ParquetRows
-        Give the types of the columns that stay, and of those that are moved.
+    source, target : ArrowRows or ParquetRows
+        Give the types of the columns that stay, and of those that are moved. Without a source there
+        are none that stay.
     columns : list of str
         The columns that are moved.
     chunks : iterable of (pyarrow.Table, DataFrame)
@@ -191,11 +292,12 @@ def write_moved(
     import pyarrow
     from pyarrow.parquet import ParquetWriter
 
-    origin = {name: target if name in columns else source for name in source.schema.names}
+    names = columns if source is None else source.schema.names
+    origin = {n: target if source is None or n in columns else source for n in names}
     fields = [_writable(rows.schema.field(name)) for name, rows in origin.items()]
     schema = pyarrow.schema(fields, _metadata(source, target, columns))
 
-    def arrays(table: pyarrow.Table, moved: pandas.DataFrame) -> Iterator[Any]:
+    def arrays(table: Any, moved: pandas.DataFrame) -> Iterator[Any]:
         for field in schema:
             values = moved[field.name] if field.name in columns else table[field.name]
             yield _array(values, field.type, origin[field.name].categories.get(field.name))
@@ -241,7 +343,45 @@ def frame_of(table: pyarrow.Table, columns: list[str], start: int) -> pandas.Dat
         The columns.
     """
     frame = _plain(table.select(columns)).to_pandas(ignore_metadata=True)
+    frame = _exact(frame, table)
     return frame.set_axis(import_pandas().RangeIndex(start, start + len(frame)))
+
+
+def whole_frame(table: pyarrow.Table, columns: list[str] | None = None) -> pandas.DataFrame:
+    """Return some columns as pandas reads them, with its index; a named one is a column.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        All rows of a file.
+    columns : list of str, default=None
+        The columns; None is all.
+
+    Returns
+    -------
+    frame : DataFrame
+        The columns.
+    """
+    if columns is not None:
+        notes = table.schema.pandas_metadata or {"index_columns": []}
+        index = [name for name in notes["index_columns"] if name in table.schema.names]
+        table = table.select([*dict.fromkeys([*index, *columns])])
+    frame = table.to_pandas()
+    frame = frame.reset_index(level=[name for name in frame.index.names if name is not None])
+    return _exact(frame if columns is None else frame[columns], table)
+
+
+def _exact(frame: pandas.DataFrame, table: pyarrow.Table) -> pandas.DataFrame:
+    """Read whole numbers with gaps as such: in 64 bits they have more digits than floats."""
+    import pyarrow
+
+    for name in frame.columns.intersection(table.schema.names):
+        kind, values = table.schema.field(name).type, table[name]
+        if pyarrow.types.is_integer(kind) and values.null_count and frame[name].dtype.kind == "f":
+            nullable = str(kind).replace("int", "Int").replace("uI", "UI")
+            dtype = import_pandas().api.types.pandas_dtype(nullable)
+            frame = frame.assign(**{name: values.to_pandas(types_mapper={kind: dtype}.get).array})
+    return frame
 
 
 def _is_dictionary(kind: Any) -> bool:
@@ -268,7 +408,8 @@ def _array(values: Any, kind: Any, categories: pyarrow.Array | None) -> Any:
     if isinstance(values, pyarrow.ChunkedArray):
         codes = compute.index_in(values.combine_chunks(), value_set=categories)
     else:
-        codes = pyarrow.array(values.cat.codes.to_numpy("int32"))
+        numbers = values.cat.codes.to_numpy("int32")
+        codes = pyarrow.array(numbers, mask=numbers < 0)
     return pyarrow.DictionaryArray.from_arrays(codes, categories, ordered=kind.ordered)
 
 
@@ -281,15 +422,20 @@ def _writable(field: pyarrow.Field) -> pyarrow.Field:
     return pyarrow.field(field.name, kind, field.nullable)
 
 
-def _metadata(source: ParquetRows, target: ParquetRows, columns: list[str]) -> dict | None:
+def _metadata(
+    source: ArrowRows | ParquetRows | None,
+    target: ArrowRows | ParquetRows,
+    columns: Sequence[str],
+) -> dict | None:
     """What pandas notes of its dtypes; the names of an index are columns, as everywhere here."""
-    notes = source.schema.pandas_metadata
+    notes = (source or target).schema.pandas_metadata
     if not notes:
         return None
     there = (target.schema.pandas_metadata or {"columns": []})["columns"]
     notes["columns"] = [
-        *(note for note in notes["columns"] if note["field_name"] not in columns),
+        *(note for note in notes["columns"] if source and note["field_name"] not in columns),
         *(note for note in there if note["field_name"] in columns),
     ]
-    notes["index_columns"] = [name for name in notes["index_columns"] if name not in source.names]
+    index = notes["index_columns"] if source else []
+    notes["index_columns"] = [name for name in index if name not in (source or target).names]
     return {"pandas": json.dumps(notes)}

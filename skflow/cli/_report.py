@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from skflow._utils import progress
+from skflow.cli._shell import visible
 from skflow.generators import BaseGenerator
 from skflow.metrics import (
     energy_distance,
@@ -92,7 +93,7 @@ def quality_report(
     if is_frozen:
         method += " What was made of 2/3 of the source's rows moved the other 1/3."
     if transport.by_:
-        method += f" Distances are within the groups of {', '.join(map(str, transport.by_))}."
+        method += f" Distances are within the groups of {', '.join(map(visible, transport.by_))}."
     clouds = ["after"] if source is None else ["before", "after"]
     return _format(encoder, clouds, figures, f"{method} {_capped(target, source)}")
 
@@ -226,7 +227,7 @@ def _distances(
 
 def _blocks(encoder: TableEncoder) -> dict[str, slice]:
     """Coordinates of the columns that are not constant."""
-    return {str(c): block for c, block in encoder.blocks.items() if block.stop > block.start}
+    return {visible(c): block for c, block in encoder.blocks.items() if block.stop > block.start}
 
 
 def _strata(source: pandas.DataFrame, test: pandas.DataFrame, by: list) -> Strata:
@@ -254,7 +255,7 @@ def _format(
         ratio, random = figures["scramble"]
         known = f"{random:.2f}" if random < 100 else "more"  # infinite where nothing has moved
         lines.append(f"scramble {ratio:5.2f}   1 for the shortest way, {known} at random")
-    constant = [str(c) for c in encoder.blocks if str(c) not in _blocks(encoder)]
+    constant = [visible(c) for c in encoder.blocks if visible(c) not in _blocks(encoder)]
     if constant:
         lines.append(_wrap(f"Constant in the target: {', '.join(constant)}."))
     return "\n".join([*lines, _wrap(method)]).rstrip()

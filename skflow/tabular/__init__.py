@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from skflow.tabular._codecs import common_step, import_pandas
-from skflow.tabular._encoder import TableEncoder, check_complete
+from skflow.tabular._codecs import common_step
+from skflow.tabular._encoder import TableEncoder, check_complete, check_finite
+from skflow.tabular._frames import import_pandas
 from skflow.tabular._transport import TableTransport
 
-__all__ = ["TableEncoder", "TableTransport", "check_complete", "common_step", "import_pandas"]
+__all__ = [
+    "TableEncoder",
+    "TableTransport",
+    "check_complete",
+    "check_finite",
+    "common_step",
+    "import_pandas",
+]

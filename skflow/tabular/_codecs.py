@@ -3,12 +3,14 @@ r"""Codecs: one column, to a block of coordinates and back.
 ===========  ==============================================  ==================================
 codec        encode                                          decode
 ===========  ==============================================  ==================================
-`Number`     ``(x - mean) / std``                            inverse, snapped to the grid
-`Category`   corner of a regular simplex (one-hot, rotated)  nearest corner (argmax)
+`Number`     ``(b(x) - mean) / std``, and whether missing    the target's quantiles, rank by rank
+`Category`   corner of a regular simplex (one-hot, rotated)  nearest corner, by the target's shares
 ===========  ==============================================  ==================================
 
 ``fit(column)`` learns the target's column, ``encode(column, rng)`` returns an array of shape
-(n_rows, width) of total variance one, ``decode(block)`` values of the target's dtype.
+(n_rows, width), ``match(block)`` learns from moved rows how to give them the target's marginal
+distribution, and ``decode(block, match)`` returns values of the target's dtype. A match is a
+function of single rows, so that rows can be decoded each on its own.
 
 *Atoms*, values that many rows share, are spread out (dithered) before the flow, which moves
 densities, and gathered again after it: numbers on a common grid by uniform noise of one grid step,
@@ -18,19 +20,25 @@ gives the same column back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import helmert
+from scipy.special import softmax
+from scipy.stats import skew, yeojohnson_normmax
+
+from skflow._utils import normalize_weights
+from skflow.flow import Marginal, MonotoneMap
+from skflow.tabular._frames import import_pandas
 
 if TYPE_CHECKING:
     import pandas
 
     from skflow.tabular._noise import Uniform
 
-__all__ = ["CODECS", "Category", "Number", "common_step", "dtype_kind", "import_pandas"]
+__all__ = ["Category", "Number", "common_step"]
 
 # Steps either way; half a step would let rounding carry a row into the next cell.
 GRID_DITHER = 0.499
@@ -46,151 +54,308 @@ GRID_TOLERANCE = 1e-3  # steps by which a value may miss the grid
 GRID_CELLS = 10**6  # a grid finer than this fraction of the range is as good as none
 GRID_VALUES = 10  # distinct values that are evidence of a grid without any ties
 MAX_DECIMALS = 12
-MAX_CATEGORIES = 1000  # beyond that a column is no category, and its corners a burden on memory
+MAX_CATEGORIES = 1000  # beyond that a column is no category
+CORNER_WIDTH = 32  # coordinates of more categories than that, whose corners are nearly orthogonal
+SKEWED = 1.0  # skewness from which on a column of numbers is bent
+ATOM_TOLERANCE = 1e-9  # standard deviations by which a number may miss a value of the target
+MATCH_ROWS = 2000  # rows that the offsets of categories are found on
+CHUNK_CELLS = 2**22  # scores of rows for categories that are in memory at a time
 
 
-def import_pandas() -> Any:
-    """Return pandas, or say how to install it."""
-    try:
-        import pandas
-    except ImportError:
-        raise ImportError(
-            'tables need pandas, which is not installed: pip install "scikit-sdflow[table]".'
-        ) from None
-    return pandas
+@dataclass(frozen=True)
+class Bend:
+    r"""Power scale of a skewed column: Yeo and Johnson's, with a power from 0 (logarithm) to 1.
+
+    .. math:: b(u) = ((1 + u)^λ - 1) / λ \;(u ≥ 0), \quad
+              -((1 - u)^{2 - λ} - 1) / (2 - λ) \;(u < 0), \quad u = (x - x_0) / s
+
+    Medians x_0 and spreads s of the column make it the same in any unit. A negative skewness is
+    mirrored.
+
+    References
+    ----------
+    Yeo, I.-K. and Johnson, R. (2000). A New Family of Power Transformations to Improve Normality or
+    Symmetry. Biometrika 87.
+    """
+
+    center: float
+    scale: float
+    power: float = 1.0
+
+    @classmethod
+    def of(cls, x: NDArray) -> Bend:
+        """Learn the scale of a column."""
+        center = float(np.median(x))
+        spread = float(np.median(np.abs(x - center))) or float(np.std(x))
+        lean = float(skew(x / spread)) if spread > 0 else 0.0
+        if not abs(lean) > SKEWED:
+            return cls(0.0, 1.0)
+        scale = float(np.copysign(spread, lean))
+        power = yeojohnson_normmax((x - center) / scale)
+        # to two digits, which do not depend on the column's unit
+        return cls(center, scale, float(np.clip(np.round(power, 2), 0.0, 1.0)))
+
+    def __call__(self, x: NDArray) -> NDArray:
+        """Bend values."""
+        if self.power == 1.0:
+            return x
+        u = (x - self.center) / self.scale
+        up, down = np.maximum(u, 0), np.maximum(-u, 0)
+        power, other = self.power, 2 - self.power
+        bent = np.log1p(up) if power == 0 else np.expm1(power * np.log1p(up)) / power
+        return np.where(u >= 0, bent, -np.expm1(other * np.log1p(down)) / other)
+
+    def inverse(self, y: NDArray) -> NDArray:
+        """Bend values back."""
+        if self.power == 1.0:
+            return y
+        up, down = np.maximum(y, 0), np.maximum(-y, 0)
+        power, other = self.power, 2 - self.power
+        with np.errstate(over="ignore"):
+            back = np.expm1(up if power == 0 else np.log1p(power * up) / power)
+        u = np.where(y >= 0, back, -np.expm1(np.log1p(other * down) / other))
+        return u * self.scale + self.center
+
+
+@dataclass(frozen=True)
+class NumberMatch:
+    """What gives moved numbers the target's distribution.
+
+    Parameters
+    ----------
+    values : MonotoneMap or None
+        From coordinates to coordinates of the target; None leaves them.
+    missing : float
+        Coordinate of absence from which on a value is missing.
+    """
+
+    values: MonotoneMap | None
+    missing: float
 
 
 class Number:
-    """Integers, floats, dates and durations: ``(x - mean) / std``.
+    """Integers, floats, dates and durations: ``(b(x) - mean) / std``, b being a `Bend`.
 
-    A constant column has no coordinates. Where the target's values share a grid, rows are spread
-    over its cells before the flow and snapped to it afterwards. Where several target rows share the
-    least (greatest) value, it is taken for a bound, which no moved row passes: counts stay counts.
+    A constant column has no such coordinate. Where the target's values share a grid, rows are
+    spread over its cells before the flow and snapped to it afterwards. A column with missing values
+    has one coordinate more, which says so; its missing values lie at the mean.
     """
 
-    def fit(self, column: pandas.Series, *, other: bool = False) -> Number:
+    def fit(
+        self, column: pandas.Series, weight: NDArray | None = None, *, other: bool = False
+    ) -> Number:
         self.dtype = column.dtype
-        self._kind = dtype_kind(column)
-        self._storage = np.dtype(np.int64) if self._kind in "mM" else _numpy_dtype(self.dtype)
-        x = self._numbers(column)
-        values, counts = np.unique(x, return_counts=True)
-        self._origin = values[0]  # all else is relative to it, and exact where integers are
-        with np.errstate(over="ignore", invalid="ignore"):  # judged below
-            offsets = (values - self._origin).astype(np.float64)
-            self._mean = float(np.average(offsets, weights=counts))
-            self._scale = float(np.sqrt(np.average((offsets - self._mean) ** 2, weights=counts)))
-        if not np.isfinite(self._scale):
-            raise OverflowError(f"values up to {np.abs(values).max():.3g}, too large to be squared")
-        self.width = int(len(values) > 1 and self._scale > 0)
-        self.step = self._find_step(values, offsets, has_ties=len(values) < len(x))
-        self._low = offsets[0] if counts[0] > 1 else -np.inf
-        self._high = offsets[-1] if counts[-1] > 1 else np.inf
-        self._decimals = _decimals(values.astype(self._storage))
+        x, missing = _numbers(column)
+        weight = normalize_weights(weight, len(x))
+        self._share = float(weight[missing].sum())
+        if missing.all():  # as in a group whose rows have no values
+            x, missing, weight = np.zeros(1, np.longdouble), np.zeros(1, bool), np.ones(1)
+        self._learn_values(x[~missing], weight[~missing])
+        self.has_missing = 0 < self._share < 1
+        self.width = self.n_values + self.has_missing
+        self._deviation = float(np.sqrt(max(self._share * (1 - self._share), 0)))
         return self
 
+    def _learn_values(self, x: NDArray, weight: NDArray) -> None:
+        values, counts = np.unique(x, return_counts=True)
+        self._values = values
+        self._origin = values[0]  # all else is relative to it, and exact where integers are
+        with np.errstate(over="ignore", invalid="ignore"):  # judged below
+            self._offsets = (values - self._origin).astype(np.float64)
+            if not np.isfinite(np.square(self._offsets).sum()):
+                raise OverflowError(f"values up to {np.abs(values).max():.3g}, too large to square")
+        offsets = (x - self._origin).astype(np.float64)
+        self._bend = Bend.of(offsets)
+        bent = self._bend(offsets)
+        self._mean = float(np.average(bent, weights=weight))
+        self._scale = float(np.sqrt(np.average((bent - self._mean) ** 2, weights=weight)))
+        self.n_values = int(len(values) > 1 and self._scale > 0)
+        self.step = self._find_step(values, has_ties=len(values) < len(x))
+        self._marginal = Marginal.of(self._coordinate(offsets), weight / weight.sum(), len(x))
+        self._low = self._offsets[0] if counts[0] > 1 or self._origin >= 0 else -np.inf
+        self._high = self._offsets[-1] if counts[-1] > 1 or values[-1] <= 0 else np.inf
+        self._decimals = _decimals(values.astype(np.float64)) if self.dtype.kind == "f" else None
+
+    def _coordinate(self, offsets: NDArray) -> NDArray:
+        return (self._bend(offsets) - self._mean) / (self._scale or 1)
+
     def encode(self, column: pandas.Series, rng: Uniform | None = None) -> NDArray:
-        offsets = (self._numbers(column) - self._origin).astype(np.float64)
+        x, missing = _numbers(column)
+        offsets = (np.where(missing, self._origin, x) - self._origin).astype(np.float64)
         if rng is not None:
             offsets += self.step * rng.uniform(-GRID_DITHER, GRID_DITHER, len(offsets))
-        return ((offsets - self._mean) / (self._scale or 1))[:, None][:, : self.width]
+        block = np.zeros((len(offsets), self.width))
+        if self.n_values:
+            block[:, 0] = np.where(missing, 0.0, self._coordinate(offsets))
+        if self.has_missing:
+            absence = missing.astype(float)
+            if rng is not None:
+                absence += rng.uniform(-CATEGORY_DITHER, CATEGORY_DITHER, len(absence))
+            block[:, -1] = (absence - self._share) / self._deviation
+        return block
 
-    def decode(self, block: NDArray) -> Any:
-        offsets = np.zeros(len(block))
-        if self.width:
-            offsets = np.clip(block[:, 0] * self._scale + self._mean, self._low, self._high)
+    def match(self, block: NDArray) -> NumberMatch:
+        """Learn from moved rows how to give them the target's distribution."""
+        limit = float(np.quantile(block[:, -1], 1 - self._share)) if self.has_missing else np.inf
+        is_there = self._is_there(block, limit)
+        if not self.n_values or not is_there.any():
+            return NumberMatch(None, limit)
+        return NumberMatch(self._marginal.map_from(block[is_there, 0]), limit)
+
+    def _is_there(self, block: NDArray, limit: float) -> NDArray:
+        return block[:, -1] <= limit if self.has_missing else np.ones(len(block), bool)
+
+    def decode(self, block: NDArray, match: NumberMatch | None = None) -> pandas.Series:
+        y = block[:, 0] if self.n_values else np.zeros(len(block))
+        if match is not None and match.values is not None:
+            y = match.values(y)
+        values = self._restored(self._decoded(y))
+        if not self.has_missing:
+            return values if self._share == 0 else values.where(np.zeros(len(values), bool))
+        middle = (0.5 - self._share) / self._deviation
+        is_there = self._is_there(block, middle if match is None else match.missing)
+        return values.where(is_there)
+
+    def _decoded(self, y: NDArray) -> NDArray:
+        """Values at some coordinates: the target's own where only rounding tells them from one."""
+        if not self.n_values:
+            return np.full(len(y), self._values[0])
+        offsets = self._bend.inverse(y * self._scale + self._mean)
+        offsets = np.clip(offsets, self._low, self._high)
         if self.step:
-            offsets = np.rint(offsets / self.step) * self.step
-        return self._restore(self._origin + offsets.astype(np.longdouble))
+            # what lies half-way between two cells goes to the lower one, whatever it rounds to
+            offsets = np.ceil(offsets / self.step - 0.5 - GRID_TOLERANCE) * self.step
+        known = self._marginal.values
+        above = np.minimum(np.searchsorted(known, y), len(known) - 1)
+        below = np.maximum(above - 1, 0)
+        nearest = np.where(known[above] - y <= y - known[below], above, below)
+        is_known = np.abs(known[nearest] - y) < ATOM_TOLERANCE
+        return np.where(is_known, self._values[nearest], self._origin + offsets)
 
-    def _numbers(self, column: pandas.Series) -> NDArray:
-        """Values in extended precision, where the 64 bits of integers and dates have room."""
-        kind = dtype_kind(column)
-        if self._kind in "mM":
-            if kind != self._kind:
-                raise TypeError(f"{column.dtype} cannot become {self.dtype}")
-            column = column.astype(self.dtype).astype("int64")
-        elif kind not in "biuf":
-            raise TypeError(f"{column.dtype} cannot become {self.dtype}")
-        return column.to_numpy(_numpy_dtype(column.dtype)).astype(np.longdouble)
-
-    def _find_step(self, values: NDArray, offsets: NDArray, *, has_ties: bool) -> float:
-        if not self.width or not (has_ties or len(values) >= GRID_VALUES):
+    def _find_step(self, values: NDArray, *, has_ties: bool) -> float:
+        if not self.n_values or not (has_ties or len(values) >= GRID_VALUES):
             return 0.0
         rounding = 0.0
-        if self._kind == "f":
-            rounding = float(np.spacing(np.abs(values).max().astype(self._storage)))
-        return common_step(offsets, rounding)
+        if self.dtype.kind == "f":
+            rounding = float(np.spacing(np.abs(values).max().astype(np.float64)))
+        return common_step(self._offsets, rounding)
 
-    def _restore(self, x: NDArray) -> Any:
-        if self._kind == "f":
+    def _restored(self, x: NDArray) -> pandas.Series:
+        pandas, kind = import_pandas(), self.dtype.kind
+        if kind == "f":
             x = x if self._decimals is None else np.round(x, self._decimals)
-            limits: Any = np.finfo(self._storage)
-        else:
-            x, limits = np.rint(x), np.iinfo(self._storage)
-        values = np.clip(x, limits.min, limits.max).astype(self._storage)
-        return import_pandas().Series(values).astype(self.dtype)
+            limits: Any = np.finfo(np.float64)
+            return pandas.Series(np.clip(x, limits.min, limits.max).astype(np.float64))
+        storage = np.dtype(np.uint64 if kind == "u" else np.int64)
+        limits = np.iinfo(storage)
+        whole = np.clip(np.rint(x), limits.min, limits.max).astype(storage)
+        if kind in "mM":
+            return pandas.Series(whole.astype(self.dtype))
+        return pandas.Series(whole, dtype=self.dtype)
+
+
+def _numbers(column: pandas.Series) -> tuple[NDArray, NDArray]:
+    """Values in extended precision, where 64 bits have room, and which are missing."""
+    missing = column.isna().to_numpy(bool)
+    present = column[~missing]
+    if present.dtype.kind in "mM":
+        present = present.astype("int64")
+    x = np.zeros(len(missing), np.longdouble)
+    x[~missing] = np.asarray(present.to_numpy())
+    return x, missing
 
 
 class Category:
     r"""Categories, text and booleans: corner c of a regular simplex, ``e_c / sqrt(Σ p (1 - p))``.
 
     The k corners span k - 1 dimensions; one-hot rows, rotated into their own plane, have the same
-    distances and no coordinate too many. A value that the target does not have starts from the
-    target's mean, or (``other``) lies at one corner more.
+    distances and no coordinate too many. More than 33 corners are random directions in 32
+    dimensions instead, which are nearly as far from each other. A value that the target does not
+    have starts from the target's mean, or (``other``) lies at one corner more. A missing value is a
+    category like the others.
     """
 
-    def fit(self, column: pandas.Series, *, other: bool = False) -> Category:
+    def fit(
+        self, column: pandas.Series, weight: NDArray | None = None, *, other: bool = False
+    ) -> Category:
         pandas = import_pandas()
-        self.dtype = column.dtype
-        codes, self._values = pandas.factorize(column, sort=True)
-        self._known = pandas.Index(self._values, dtype=object)
-        self._other = other
-        if len(self._values) > MAX_CATEGORIES:
+        missing = column.isna().to_numpy(bool)
+        # in an order that does not depend on the rows', of types that need not know each other's
+        values = sorted(column[~missing].unique(), key=lambda v: (type(v).__name__, repr(v)))
+        if len(values) > MAX_CATEGORIES:
             raise ValueError(
-                f"target's column {column.name!r} has {len(self._values)} different values, too "
+                f"target's column {column.name!r} has {len(values)} different values, too "
                 "many for a category: leave it out, or convert it to numbers."
             )
-        k = len(self._values) + other
-        self.width = k - 1
-        self._share = np.bincount(codes, minlength=k) / len(codes)
-        self._scale = np.sqrt(np.sum(self._share * (1 - self._share))) or 1.0
-        # (k, k - 1): rows orthonormal to (1, …, 1), turned into corners
-        self._corners = helmert(k).T / self._scale if k > 1 else np.zeros((1, 0))
+        self._known, self._has_missing = pandas.Index(values, dtype=object), bool(missing.any())
+        self._values = pandas.Series([*values, *[None] * self._has_missing], dtype=object)
+        self.n_levels = len(self._values)
+        k = self.n_levels + other
+        self._other = other
+        self._share = np.bincount(
+            self.codes(column), weights=normalize_weights(weight, len(column)), minlength=k
+        )
+        self._scale = np.sqrt(max(np.sum(self._share * (1 - self._share)), 0)) or 1.0
+        self._corners = _corners(k) / self._scale
+        self.width = self._corners.shape[1]
         return self
 
     def encode(self, column: pandas.Series, rng: Uniform | None = None) -> NDArray:
         codes = self.codes(column)
-        one_hot = np.eye(len(self._share))[codes]
-        if not self._other:  # or else -1 is the last corner
-            one_hot[codes < 0] = self._share
-        if rng is not None:
-            reach = CATEGORY_DITHER / max(self.width, 1) ** 0.25
-            one_hot += rng.uniform(-reach, reach, one_hot.shape)
-        # one_hot @ corners, written out: a matrix product may round by position
-        i = np.arange(1, len(self._share))
-        rotated = np.cumsum(one_hot, axis=1)[:, :-1] - i * one_hot[:, 1:]
-        return rotated / (np.sqrt(i * (i + 1)) * self._scale)
+        # unknown ones lie at the mean, or at the last corner
+        middle = self._corners[-1] if self._other else self._share @ self._corners
+        block = np.where(codes[:, None] < 0, middle, self._corners[codes])
+        if rng is None or not self.width:
+            return block
+        reach = CATEGORY_DITHER / self.width**0.25 / self._scale
+        dithered = block + rng.uniform(-reach, reach, block.shape)
+        strays = (self._nearest(dithered, 0.0) != codes) & (codes >= 0)
+        return np.where(strays[:, None], block, dithered)
 
-    def decode(self, block: NDArray) -> Any:
-        pandas = import_pandas()
-        nearest = np.argmax(block @ self._corners[: len(self._values)].T, axis=1)
-        return pandas.Series(self._values.take(nearest), dtype=self.dtype)
+    def match(self, block: NDArray) -> NDArray:
+        """Learn from moved rows what to add to every category's score, to reach its share.
+
+        The smallest potentials of the semi-discrete optimal transport from rows to categories, by
+        Sinkhorn updates at a falling temperature.
+        """
+        stride = -(-len(block) // MATCH_ROWS)
+        scores = (block[::stride] @ self._corners[: self.n_levels].T).astype(np.float64)
+        share, offset = self._share[: self.n_levels], np.zeros(self.n_levels)
+        drawn = np.bincount(scores.argmax(axis=1), minlength=self.n_levels) / len(scores)
+        if self.n_levels < 2 or np.abs(drawn - share).max() < 1 / len(scores):
+            return offset
+        for temperature in np.geomspace(1, 0.01, 25) * max(float(scores.std()), 1e-12):
+            for _ in range(2):
+                drawn = softmax((scores + offset) / temperature, axis=1).mean(axis=0)
+                offset += temperature * (np.log(share) - np.log(np.maximum(drawn, 1e-12)))
+        return offset
+
+    def decode(self, block: NDArray, match: NDArray | None = None) -> pandas.Series:
+        nearest = self._nearest(block, 0.0 if match is None else match)
+        return self._values.iloc[nearest].reset_index(drop=True)
+
+    def _nearest(self, block: NDArray, offset: Any) -> NDArray:
+        """The corner with the best score of every row, a part of the rows at a time."""
+        corners, size = self._corners[: self.n_levels].T, max(1, CHUNK_CELLS // self.n_levels)
+        parts = [block[i : i + size] for i in range(0, max(len(block), 1), size)]
+        return np.concatenate([np.argmax(part @ corners + offset, axis=1) for part in parts])
 
     def codes(self, column: pandas.Series) -> NDArray:
         """Position of every value among the target's categories; -1 where it is not one."""
-        return self._known.get_indexer(import_pandas().Index(column, dtype=object))
+        codes = self._known.get_indexer(import_pandas().Index(column, dtype=object))
+        if self._has_missing:
+            codes[column.isna().to_numpy(bool)] = self.n_levels - 1
+        return codes
 
 
-CODECS: Mapping[str, type[Number] | type[Category]] = {  # by numpy's kind of a dtype
-    "b": Category,
-    "O": Category,
-    "U": Category,
-    "i": Number,
-    "u": Number,
-    "f": Number,
-    "M": Number,
-    "m": Number,
-}
+def _corners(k: int) -> NDArray:
+    """Directions of k categories, of length one from their middle in the one-hot sense."""
+    if k == 1:
+        return np.zeros((1, 0))
+    if k <= CORNER_WIDTH + 1:
+        return helmert(k).T  # (k, k - 1): rows orthonormal to (1, …, 1), turned into corners
+    directions = np.random.default_rng(0).standard_normal((k, CORNER_WIDTH))
+    return directions / np.linalg.norm(directions, axis=1, keepdims=True)
 
 
 def common_step(values: NDArray, rounding: float = 0.0) -> float:
@@ -234,16 +399,6 @@ def common_step(values: NDArray, rounding: float = 0.0) -> float:
 
 def _misfit(gaps: NDArray, step: float) -> NDArray:
     return np.abs(gaps - step * np.rint(gaps / step))
-
-
-def dtype_kind(column: pandas.Series) -> str:
-    """Letter of numpy for the kind of a column's values; "O" for text and categories."""
-    return str(column.dtype.kind)
-
-
-def _numpy_dtype(dtype: Any) -> np.dtype:
-    """Numpy's counterpart of a numeric dtype of pandas, nullable or not."""
-    return np.dtype(getattr(dtype, "numpy_dtype", dtype))
 
 
 def _decimals(values: NDArray) -> int | None:

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow.tabular._codecs import CODECS, Category, Number, dtype_kind, import_pandas
+from skflow.tabular._codecs import Category, Number
+from skflow.tabular._frames import import_pandas
+from skflow.tabular._kinds import Kind, kind_of
 
 if TYPE_CHECKING:
     import pandas
 
     from skflow.tabular._noise import Uniform
 
-__all__ = ["TableEncoder", "check_complete", "check_frame", "quoted"]
+Matches = dict[Hashable, Any]  # by column, what its codec's ``match`` returned
+
+LONGEST, SHOWN = 320, 8  # characters of a message, and names that it lists
+MATCHED_ROWS = 30  # fewer moved rows are not spread over all values of a column
+
+__all__ = [
+    "Matches",
+    "TableEncoder",
+    "check_complete",
+    "check_finite",
+    "check_frame",
+    "quoted",
+    "shortened",
+]
 
 
 class TableEncoder:
@@ -27,14 +42,20 @@ class TableEncoder:
         The table whose columns, units, grids and categories are learned.
     columns : list of str, default=None
         The columns that count; None is all.
+    weight : ndarray of shape (n_rows,), default=None
+        Weights of its rows.
+    kinds : dict of str to Kind, default=None
+        What the columns hold, if that is known from a larger table.
     other : bool, default=False
         Where a category that the target does not have is put: at the mean of those it has, so that
         it may become any of them, or at a corner of its own, so that its distance is seen.
 
     Attributes
     ----------
+    kinds : dict of str to Kind
+        What every column holds.
     codecs : dict of str to codec
-        How every column is encoded.
+        How it is encoded.
     blocks : dict of str to slice
         The coordinates of every column; none where the target's column is constant.
     width : int
@@ -45,7 +66,7 @@ class TableEncoder:
     TypeError
         If the target is not a DataFrame.
     ValueError
-        If it is empty, or a column occurs twice, has missing values or cannot be moved.
+        If it is empty, or a column occurs twice, has infinite values or cannot be moved.
     """
 
     def __init__(
@@ -53,20 +74,26 @@ class TableEncoder:
         target: pandas.DataFrame,
         columns: Sequence[Hashable] | None = None,
         *,
+        weight: NDArray | None = None,
+        kinds: Mapping[Hashable, Kind] | None = None,
         other: bool = False,
     ) -> None:
         check_frame(target, "target")
-        check_complete(target, list(target.columns if columns is None else columns), "target")
+        columns = list(target.columns if columns is None else columns)
+        check_finite(target, columns, "target")
+        self.kinds: dict[Hashable, Kind] = {}
         self.codecs: dict[Hashable, Number | Category] = {}
         self.blocks: dict[Hashable, slice] = {}
         self.width = 0
-        for name in target.columns if columns is None else columns:
-            codec = self.codecs[name] = _fit_codec(target[name], other)
+        for name in columns:
+            kind = None if kinds is None else kinds[name]
+            self.kinds[name], codec = _fit_codec(target[name], kind, weight, other)
+            self.codecs[name] = codec
             self.blocks[name] = slice(self.width, self.width + codec.width)
             self.width += codec.width
 
     def check(self, table: pandas.DataFrame, name: str) -> None:
-        """Raise an error unless a table has all the columns, without missing values.
+        """Raise an error unless a table has all the columns, with values that can be read.
 
         Parameters
         ----------
@@ -82,7 +109,15 @@ class TableEncoder:
                 f"{name} lacks the target's column(s) {quoted(missing)}: choose columns=[...] "
                 f"without them, or add them to the {name}."
             )
-        check_complete(table, list(self.codecs), name)
+        check_finite(table, list(self.codecs), name)
+
+    def _read(self, table: pandas.DataFrame, column: Hashable, name: str, whole: bool) -> Any:
+        try:
+            return self.kinds[column].read(table[column], whole=whole)
+        except TypeError as error:
+            raise ValueError(
+                shortened(f"{name}'s column {column!r} does not fit the target's: {error}.")
+            ) from None
 
     def encode(
         self,
@@ -90,6 +125,7 @@ class TableEncoder:
         rng: Uniform | None = None,
         *,
         name: str = "source",
+        whole: bool = False,
     ) -> NDArray:
         """Return the coordinates of a table's rows.
 
@@ -101,6 +137,9 @@ class TableEncoder:
             Draws the dither; None leaves atoms as they are.
         name : str, default="source"
             What to call the table in an error.
+        whole : bool, default=False
+            Whether categories of another type than the target's must have one in common with it
+            by their meaning; those of a part of a table need not.
 
         Returns
         -------
@@ -110,57 +149,87 @@ class TableEncoder:
         self.check(table, name)
         Z = np.zeros((len(table), max(self.width, 1)))
         for column, codec in self.codecs.items():
-            try:
-                Z[:, self.blocks[column]] = codec.encode(table[column], rng)
-            except TypeError as error:
-                raise ValueError(
-                    f"{name}'s column {column!r} does not fit the target's: {error}."
-                ) from None
+            plain = self._read(table, column, name, whole)
+            Z[:, self.blocks[column]] = codec.encode(plain, rng)
         return Z
 
-    def unknown(self, table: pandas.DataFrame) -> dict[Hashable, list]:
+    def unknown(self, table: pandas.DataFrame, *, whole: bool = False) -> dict[Hashable, list]:
         """Return the values of every category that the target does not have, if there are any.
 
         Parameters
         ----------
         table : DataFrame
             A table that has the target's columns.
+        whole : bool, default=False
+            As in `encode`.
 
         Returns
         -------
         unknown : dict of str to list
             The values, each once.
         """
-        return {
-            column: list(table[column][codec.codes(table[column]) < 0].unique())
-            for column, codec in self.codecs.items()
-            if isinstance(codec, Category) and (codec.codes(table[column]) < 0).any()
-        }
+        unknown = {}
+        for column, codec in self.codecs.items():
+            if isinstance(codec, Category):
+                plain = self._read(table, column, "source", whole)
+                is_unknown = (codec.codes(plain) < 0) & plain.notna().to_numpy()
+                if is_unknown.any():
+                    unknown[column] = list(plain[is_unknown].unique())
+        return unknown
 
-    def decode(self, Z: NDArray) -> pandas.DataFrame:
+    def match(self, Z: NDArray) -> Matches:
+        """Learn from moved rows how to give all columns the target's marginal distributions.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_rows, width)
+            Coordinates of moved rows.
+
+        Returns
+        -------
+        matches : dict
+            What `decode` takes; empty if there are too few rows.
+        """
+        if len(Z) < MATCHED_ROWS:
+            return {}
+        return {c: codec.match(Z[:, self.blocks[c]]) for c, codec in self.codecs.items()}
+
+    def decode(self, Z: NDArray, matches: Matches | None = None) -> pandas.DataFrame:
         """Return the table whose rows lie nearest to some coordinates.
 
         Parameters
         ----------
         Z : ndarray of shape (n_rows, width)
             Coordinates.
+        matches : dict, default=None
+            From `match`. None takes coordinates as they are.
 
         Returns
         -------
         table : DataFrame
             The target's columns, dtypes and categories.
         """
-        columns = {c: codec.decode(Z[:, self.blocks[c]]) for c, codec in self.codecs.items()}
+        known = matches or {}
+        columns = {
+            c: self.kinds[c].write(codec.decode(Z[:, self.blocks[c]], known.get(c)))
+            for c, codec in self.codecs.items()
+        }
         return import_pandas().DataFrame(columns)
 
 
-def _fit_codec(column: pandas.Series, other: bool) -> Number | Category:
+def _fit_codec(
+    column: pandas.Series, kind: Kind | None, weight: NDArray | None, other: bool
+) -> tuple[Kind, Number | Category]:
     try:
-        return CODECS[dtype_kind(column)]().fit(column, other=other)
-    except (KeyError, TypeError, NotImplementedError, OverflowError):
+        kind = kind_of(column) if kind is None else kind
+        codec = Number() if kind.is_number else Category()
+        return kind, codec.fit(kind.read(column), weight, other=other)
+    except (TypeError, NotImplementedError, OverflowError) as error:
         raise ValueError(
-            f"target's column {column.name!r} has dtype {column.dtype} and values that cannot be "
-            "moved: convert it to numbers, text or categories, or leave it out."
+            shortened(
+                f"target's column {column.name!r} has dtype {column.dtype} and values that cannot "
+                f"be moved ({error}): convert it to numbers, text or categories, or leave it out."
+            )
         ) from None
 
 
@@ -179,24 +248,43 @@ def check_frame(X: Any, name: str) -> None:
         raise ValueError(f"{name} has no rows.")
 
 
+def check_finite(X: pandas.DataFrame, columns: list, name: str) -> None:
+    """Raise an error if a column has infinite values."""
+    count = {c: n for c in columns if (n := _count_infinite(X[c]))}
+    if count:
+        found = _listed([f"{column!r} ({n})" for column, n in count.items()])
+        raise ValueError(
+            f"{name} has infinite values in {found}: make them missing, or drop those rows."
+        )
+
+
 def check_complete(X: pandas.DataFrame, columns: list, name: str) -> None:
     """Raise an error if a column has missing or infinite values."""
-    amiss = {}
-    for column in columns:
-        values = X[column]
-        count = int(values.isna().sum())
-        if not count and dtype_kind(values) == "f":
-            count = int(np.isinf(values.to_numpy(np.float64)).sum())
-        if count:
-            amiss[column] = count
-    if amiss:
-        found = ", ".join(f"{column!r} ({count})" for column, count in amiss.items())
+    count = {c: n for c in columns if (n := int(X[c].isna().sum()) or _count_infinite(X[c]))}
+    if count:
+        found = _listed([f"{column!r} ({n})" for column, n in count.items()])
         raise ValueError(
             f"{name} has missing or infinite values in {found}: drop those rows (dropna) or fill "
             "them in (fillna)."
         )
 
 
+def _count_infinite(column: pandas.Series) -> int:
+    if column.dtype.kind != "f":
+        return 0
+    return int(np.isinf(column.to_numpy(np.float64, na_value=np.nan)).sum())
+
+
+def shortened(message: str) -> str:
+    """A message that fits on a screen, whatever it lists."""
+    return message if len(message) <= LONGEST else f"{message[: LONGEST - 4]} ..."
+
+
 def quoted(names: Sequence) -> str:
-    """Return names in quotes, between commas, as errors list them."""
-    return ", ".join(repr(name) for name in names)
+    """Return names in quotes, between commas, as errors list them: the first of many."""
+    return _listed([repr(name) for name in names])
+
+
+def _listed(texts: Sequence[str]) -> str:
+    shown = ", ".join(texts[:SHOWN])
+    return shown if len(texts) <= SHOWN else f"{shown} and {len(texts) - SHOWN} others"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow.tabular._codecs import import_pandas
+from skflow.tabular._frames import import_pandas
 
 if TYPE_CHECKING:
     import pandas

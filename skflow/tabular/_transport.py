@@ -7,6 +7,7 @@ Everything is fitted on the target.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,18 +20,34 @@ from skflow._utils import (
     check_count,
     check_weights,
     distinct_rows,
+    lookup,
     make_generator,
+    normalize_weights,
+    unfitted_on_failure,
     unwrap_source,
+    warn,
 )
 from skflow.samplers import SDFlowSampler
-from skflow.tabular._codecs import import_pandas
-from skflow.tabular._encoder import TableEncoder, check_complete, check_frame, quoted
-from skflow.tabular._noise import RowNoise, Uniform
+from skflow.tabular._encoder import (
+    Matches,
+    TableEncoder,
+    check_complete,
+    check_frame,
+    quoted,
+    shortened,
+)
+from skflow.tabular._frames import import_pandas, to_pandas
+from skflow.tabular._noise import RowNoise
+from skflow.tabular._whitening import HalfWhitening
 
 if TYPE_CHECKING:
     import pandas
 
 __all__ = ["TableTransport"]
+
+MISSING = {"keep": False, "raise": True}  # whether missing values are refused
+SAMPLED_ROWS = 500  # fewest samples that shares are learned on: no fewer are moved together anyway
+REFERENCE_ROWS = 2000  # most source rows that the maps of a frozen flow are learned on
 
 
 def _default_flow() -> SDFlowSampler:
@@ -73,6 +90,9 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
     by : str or list of str, default=None
         Columns of groups: each group of the source is moved onto the same group of the target, by
         a flow of its own.
+    missing : {"keep", "raise"}, default="keep"
+        "keep": a missing value is a value like others, with a share of its own that moved rows
+        reach. "raise" refuses tables with missing values.
     random_state : int, RandomState instance or None, default=None
         Seed of the dither, and of the flow unless that has its own.
     verbose : int, default=0
@@ -89,7 +109,7 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
     encoders_ : dict of tuple to TableEncoder
         The columns as the flow of every group sees them; without ``by`` the only group is ``()``.
     flows_ : dict of tuple to estimator
-        The flow of every group, fitted to its encoded rows.
+        The flow of every group, fitted to its encoded, half whitened rows.
     target_ : ndarray of shape (n_distinct_rows, n_coordinates)
         The distinct target rows of all groups, as ``encode`` returns them.
     target_weight_ : ndarray of shape (n_distinct_rows,)
@@ -136,12 +156,14 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         *,
         columns: Sequence[Hashable] | None = None,
         by: Hashable | Sequence[Hashable] | None = None,
+        missing: str = "keep",
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
         self.flow = flow
         self.columns = columns
         self.by = by
+        self.missing = missing
         self.random_state = random_state
         self.verbose = verbose
 
@@ -167,10 +189,11 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
     # ------------------------------------------------------------------------------------ fit
     def fit(
         self,
-        X: pandas.DataFrame,
+        X: Any,
         y: None = None,
         *,
-        X_source: pandas.DataFrame | None = None,
+        X_source: Any = None,
+        sample_weight: ArrayLike | None = None,
     ) -> TableTransport:
         """Learn the target, and the way of a source onto it if one is given.
 
@@ -184,6 +207,8 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
             Source rows, of every group of the target; in a cross-validation
             ``skflow.model_selection.whole(X_source)``. If given, ``transform`` moves every row on
             its own, through the flow of these rows, which is frozen.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Non-negative weights of the target rows; a row of weight two counts as two rows.
 
         Returns
         -------
@@ -195,11 +220,23 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         TypeError
             If X is not a DataFrame.
         ValueError
-            If X is empty, or a column occurs twice, is unknown, has missing values or a dtype that
+            If X is empty, or a column occurs twice, is unknown, has infinite values or a dtype that
             cannot be moved, or if X_source does not fit; the message names it.
         """
+        with unfitted_on_failure(self):
+            return self._fit(X, X_source, sample_weight)
+
+    def _fit(self, X: Any, X_source: Any, sample_weight: ArrayLike | None) -> TableTransport:
+        lookup(MISSING, self.missing, name="missing")
+        X, restore = to_pandas(X, "target")
+        self._restore = restore.without_rows()
         check_frame(X, "target")
         X_source, is_whole = unwrap_source(X_source)
+        if X_source is not None:
+            X_source = to_pandas(X_source, "X_source")[0]
+        weight = check_weights(sample_weight, X)
+        if weight is not None:
+            X, weight = X[weight > 0], weight[weight > 0]
         self.by_ = _as_list(self.by)
         rest = [column for column in X.columns if column not in self.by_]
         self.columns_ = rest if self.columns is None else _as_list(self.columns)
@@ -208,23 +245,40 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         self.n_features_in_ = X.shape[1]
         self._seed = make_generator(self.random_state).integers(2**32, size=4)
-        self.encoder_ = TableEncoder(X, self.columns_, other=True)
-        self.target_, self.target_weight_ = distinct_rows(self.encoder_.encode(X, name="target"))
-        rows = _groups(X, self.by_)
+        if self.missing == "raise":
+            check_complete(X, self.columns_, "target")
+        self.encoder_ = TableEncoder(X, self.columns_, weight=weight, other=True)
+        Z = self.encoder_.encode(X, name="target")
+        self.target_, self.target_weight_ = distinct_rows(Z, weight)
+        rows, kinds = _groups(X, self.by_), self.encoder_.kinds
         parts = {group: X.iloc[positions] for group, positions in rows.items()}
-        self.encoders_ = {group: TableEncoder(p, self.columns_) for group, p in parts.items()}
+        weights = {g: None if weight is None else weight[i] for g, i in rows.items()}
+        self.encoders_ = {
+            group: TableEncoder(part, self.columns_, weight=weights[group], kinds=kinds)
+            for group, part in parts.items()
+        }
         self._is_frozen = X_source is not None
         sources = {} if X_source is None else self._check_reference(X_source)
         self.flows_ = {}
+        self._matches: dict[tuple, Matches] = {}
+        self._whitenings: dict[tuple, HalfWhitening] = {}
         for group, part in parts.items():
-            Z = self.encoders_[group].encode(part, self._rng(0), name="target")
-            given = {}
-            if self._is_frozen:
+            Z = self.encoders_[group].encode(part, self._noise(part), name="target")
+            whitening = self._whitenings[group] = HalfWhitening(Z, weights[group])
+            given = {} if weight is None else {"sample_weight": weights[group]}
+            if X_source is not None:
                 S = self._encode_source(group, X_source.iloc[sources[group]])
                 given["X_source"] = (S,) if is_whole else S
-            self.flows_[group] = self._make_flow().fit(Z, **given)
+            flow = self.flows_[group] = self._make_flow().fit(whitening.apply(Z), **given)
+            if self._is_frozen:
+                kept = _some(len(S), REFERENCE_ROWS, self._rng(3))
+                moved = whitening.inverse(flow.transform(S[kept]))
+                self._matches[group] = self.encoders_[group].match(moved)
         self._labels = X[self.by_].iloc[[positions[0] for positions in rows.values()]]
-        self._share = np.array([len(positions) for positions in rows.values()]) / len(X)
+        self._share = np.bincount(
+            np.repeat(np.arange(len(rows)), [len(i) for i in rows.values()]),
+            weights=normalize_weights(weight, len(X))[np.concatenate(list(rows.values()))],
+        )
         return self
 
     def _make_flow(self) -> Any:
@@ -238,7 +292,7 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
 
     def _check_reference(self, X_source: pandas.DataFrame) -> dict[tuple, NDArray]:
         """Return the positions of every group's rows; a flow without any cannot be frozen."""
-        rows = self._check_source(X_source)
+        rows = self._check_source(X_source, whole=True)
         absent = [", ".join(map(str, group)) for group in self.encoders_ if group not in rows]
         if absent:
             raise ValueError(
@@ -248,17 +302,18 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         return rows
 
     def _rng(self, stream: int) -> np.random.Generator:
-        """Generator of the target's dither (0), of a source's (1) or of a sample's groups (2)."""
+        """Generator of the dither (0), of a sample's groups (2) or of rows for maps (3)."""
         return np.random.default_rng([*self._seed, stream])
 
     # ------------------------------------------------------------------------------ transform
     def fit_transform(
         self,
-        X: pandas.DataFrame,
+        X: Any,
         y: None = None,
         *,
-        X_source: pandas.DataFrame | None = None,
-    ) -> pandas.DataFrame:
+        X_source: Any = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Any:
         """Fit, and return X as it is: the target is where it should be.
 
         Parameters
@@ -269,16 +324,18 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
             Ignored.
         X_source : DataFrame, default=None
             Source rows, see ``fit``.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Non-negative weights of the target rows.
 
         Returns
         -------
         X : DataFrame
             A copy of X.
         """
-        self.fit(X, X_source=X_source)
-        return X.copy()
+        self.fit(X, X_source=X_source, sample_weight=sample_weight)
+        return X.copy() if hasattr(X, "copy") else X.clone()
 
-    def transform(self, X: pandas.DataFrame) -> pandas.DataFrame:
+    def transform(self, X: Any) -> Any:
         """Move source rows onto the target.
 
         Parameters
@@ -297,10 +354,16 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         TypeError
             If X is not a DataFrame.
         ValueError
-            If X is empty, or lacks a column or has missing values in it, or has a group that the
+            If X is empty, or lacks a column or has infinite values in it, or has a group that the
             target does not have, or the flow is a generator that was fitted without a source.
+
+        Warns
+        -----
+        UserWarning
+            If categories of X are not among the target's.
         """
-        rows = self._check_source(X)
+        X, restore = to_pandas(X, "source")
+        rows = self._check_source(X, whole=not self._is_frozen)
         if not all(getattr(flow, "has_source_", True) for flow in self.flows_.values()):
             raise ValueError(
                 f"flow={type(self.flow).__name__} was trained to make rows out of a prior, not of "
@@ -312,20 +375,32 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         moved = X.copy()
         for column in self.columns_:
             moved[column] = columns[column]
-        return moved
+        untouched = [column for column in moved.columns if column not in self.columns_]
+        return self._as_asked(restore(moved, keep=untouched, like=self._restore))
 
     def _move(self, group: tuple, part: pandas.DataFrame) -> pandas.DataFrame:
         Z = self.flows_[group].transform(self._encode_source(group, part))
-        return self.encoders_[group].decode(Z)
+        Z = self._whitenings[group].inverse(Z)
+        encoder = self.encoders_[group]
+        return encoder.decode(Z, self._matches[group] if self._is_frozen else encoder.match(Z))
 
     def _encode_source(self, group: tuple, part: pandas.DataFrame) -> NDArray:
-        noise: Uniform = self._rng(1)
-        if self._is_frozen:
-            noise = RowNoise(part.index, self._rng(1))
-        return self.encoders_[group].encode(part, noise)
+        Z = self.encoders_[group].encode(part, self._noise(part))
+        return self._whitenings[group].apply(Z)
 
-    def _check_source(self, X: pandas.DataFrame) -> dict[tuple, NDArray]:
-        """Return the positions of every group's rows, or say what is amiss."""
+    def _noise(self, part: pandas.DataFrame) -> RowNoise:
+        """The dither of rows: of equal places, or labels, the same in the target and a source.
+
+        So a table that is moved onto itself stays where it is.
+        """
+        labels = part.index if self._is_frozen else import_pandas().RangeIndex(len(part))
+        return RowNoise(labels, self._rng(0))
+
+    def _check_source(self, X: pandas.DataFrame, *, whole: bool = False) -> dict[tuple, NDArray]:
+        """Return the positions of every group's rows, or say what is amiss.
+
+        In a whole source, categories that the target does not have are a warning.
+        """
         check_is_fitted(self)
         check_frame(X, "source")
         missing = [c for c in self.by_ if c not in X.columns]
@@ -333,6 +408,10 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
             raise ValueError(f"source lacks the column(s) {quoted(missing)} of by={self.by_}.")
         check_complete(X, self.by_, "source")
         self.encoder_.check(X, "source")
+        if self.missing == "raise":
+            check_complete(X, self.columns_, "source")
+        if whole:
+            self._warn_of_unknown(X)
         rows = _groups(X, self.by_)
         unknown = [", ".join(map(str, group)) for group in rows if group not in self.encoders_]
         if unknown:
@@ -342,7 +421,28 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
             )
         return rows
 
-    def encode(self, X: pandas.DataFrame) -> NDArray:
+    def _warn_of_unknown(self, X: pandas.DataFrame) -> None:
+        """Refuse a column without a known category, and warn of single ones."""
+        for column, values in self.encoder_.unknown(X, whole=True).items():
+            if getattr(self.encoder_.codecs[column], "n_levels", 2) == 1:
+                continue  # constant in the target, and so in the result
+            warn(
+                shortened(
+                    f"source's column {column!r} has values that the target's has not, "
+                    f"{quoted(values)}: such rows end among the target's values."
+                )
+            )
+
+    def _as_asked(self, frame: Any) -> Any:
+        """A frame of the library that ``set_output`` asked for."""
+        wanted = getattr(self, "_output", "default")
+        if wanted == "default" or type(frame).__module__.startswith(wanted):
+            return frame
+        if wanted == "pandas":
+            return to_pandas(frame, "moved")[0]
+        return importlib.import_module("polars").from_pandas(frame)
+
+    def encode(self, X: Any) -> NDArray:
         """Coordinates of a table's rows in the target's unit-free space, to measure distances in.
 
         Every column is a block of total variance one (of the target). Nothing is dithered, so that
@@ -360,10 +460,10 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
             does not have share a corner of their own.
         """
         check_is_fitted(self)
-        return self.encoder_.encode(X)
+        return self.encoder_.encode(to_pandas(X, "table")[0])
 
     # --------------------------------------------------------------------------------- sample
-    def sample(self, n_samples: int = 1, random_state: Any = None) -> pandas.DataFrame:
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
         """Draw new rows of the target's distribution.
 
         Parameters
@@ -385,16 +485,24 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         drawn = rng.choice(len(self._share), n_samples, p=self._share)
         parts = []
         for g, group in enumerate(self.flows_):
-            n = np.count_nonzero(drawn == g)
+            n = int(np.count_nonzero(drawn == g))
             if n:
                 seed = None if random_state is None else int(rng.integers(2**31))
-                Z = self.flows_[group].sample(n, random_state=seed)
-                parts.append(self.encoders_[group].decode(Z))
+                parts.append(self._sample_group(group, n, seed))
         order = np.argsort(np.argsort(drawn, kind="stable"))
         pandas = import_pandas()
         moved = pandas.concat(parts, ignore_index=True).iloc[order].reset_index(drop=True)
         labels = self._labels.iloc[drawn].reset_index(drop=True)
-        return pandas.concat([labels, moved], axis=1)[self._names_out()]
+        samples = pandas.concat([labels, moved], axis=1)[self._names_out()]
+        return self._as_asked(self._restore(samples))
+
+    def _sample_group(self, group: tuple, n: int, seed: int | None) -> pandas.DataFrame:
+        """The first n of a population that is large enough for the target's shares."""
+        encoder, least = self.encoders_[group], n if self._is_frozen else max(n, SAMPLED_ROWS)
+        Z = self.flows_[group].sample(least, random_state=seed)
+        Z = self._whitenings[group].inverse(Z)
+        matches = self._matches[group] if self._is_frozen else encoder.match(Z)
+        return encoder.decode(Z[:n], matches)
 
     def score(
         self, X: pandas.DataFrame, y: None = None, sample_weight: ArrayLike | None = None
@@ -416,6 +524,7 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
             For the samplers minus the energy distance, without unit, between X and samples; with
             ``by`` the mean over the groups of X, each row counting alike or as its weight says.
         """
+        X = to_pandas(X, "target")[0]
         rows = self._check_source(X)
         weight = check_weights(sample_weight, X)
         share = np.ones(len(X)) if weight is None else weight
@@ -423,36 +532,38 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         for group, positions in rows.items():
             positions = positions[share[positions] > 0]  # a row without weight is absent
             if len(positions):
-                Z = self.encoders_[group].encode(X.iloc[positions], self._rng(1))
+                Z = self._encode_source(group, X.iloc[positions])
                 given = {} if weight is None else {"sample_weight": weight[positions]}
-                part = share[positions].sum() / share.sum()
-                score += self.flows_[group].score(Z, **given) * part
+                fraction = share[positions].sum() / share.sum()
+                score += self.flows_[group].score(Z, **given) * fraction
         return score
 
     # ---------------------------------------------------------------------------------- names
     def set_output(self, *, transform: str | None = None) -> TableTransport:
-        """Accept "pandas", which is what ``transform`` always returns, so that pipelines may ask.
+        """Choose the library of the frames that ``transform`` and ``sample`` return.
 
         Parameters
         ----------
-        transform : {"default", "pandas"}, default=None
-            The container asked for.
+        transform : {"default", "pandas", "polars"}, default=None
+            The library; "default" is that of the source's frame, and of the target's for samples.
 
         Returns
         -------
         self : TableTransport
-            The transport, unchanged.
+            The transport.
 
         Raises
         ------
         ValueError
             If another container is asked for.
         """
-        if transform not in (None, "default", "pandas"):
+        if transform not in (None, "default", "pandas", "polars"):
             raise ValueError(
-                f"transform={transform!r} is not known to TableTransport, which returns pandas "
-                "data frames. Known: 'default', 'pandas'."
+                f"transform={transform!r} is not known to TableTransport, which returns data "
+                "frames. Known: 'default', 'pandas', 'polars'."
             )
+        if transform is not None:
+            self._output = transform
         return self
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray:
@@ -482,6 +593,11 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags
+
+
+def _some(n_rows: int, most: int, rng: np.random.Generator) -> Any:
+    """Numbers of some rows, or all of them."""
+    return slice(None) if n_rows <= most else rng.choice(n_rows, most, replace=False)
 
 
 def _as_list(names: Any) -> list:

@@ -1,4 +1,4 @@
-"""Whole populations with heavy tails, far-off units and equal rows arrive, and nothing is silent."""
+"""Populations with heavy tails, far-off units and equal rows arrive, and nothing is silent."""
 
 import numpy as np
 import pytest
@@ -100,7 +100,7 @@ def test_a_step_size_that_overshoots_is_a_warning(estimator):
 def test_a_flow_that_runs_away_says_so():
     rng = np.random.default_rng(0)
     flow = SDFlowSampler(step_size=1e150, n_steps=5).fit(rng.normal(size=(40, 2)))
-    with pytest.raises(ValueError, match="the flow left the range of float64 at step .*step_size"):
+    with pytest.raises(ValueError, match=r"the flow left the range of float64 at step .*step_size"):
         flow.transform(rng.normal(3, 1, (40, 2)))
 
 
