@@ -768,7 +768,8 @@ def test_untouched_columns_of_parquet_keep_types_and_values():
     }
     source = pa.table({**untouched, **moving})
     pq.write_table(source, "source.parquet")
-    pq.write_table(pa.table(moving), "target.parquet")
+    other = {**moving, "x": pa.array(rng.normal(5, 1, n), pa.float32())}
+    pq.write_table(pa.table(other), "target.parquet")
     for options in ([], ["--chunk-rows", 30]):
         args = ["source.parquet", "target.parquet", "-o", "out.parquet", *options, *QUICK]
         assert run("transport", *args) == 0

@@ -745,3 +745,31 @@ def test_polars_in_polars_out(target, source):
     assert isinstance(other.sample(3), polars.DataFrame)
     assert isinstance(transport.set_output(transform="polars").transform(source), polars.DataFrame)
     assert isinstance(other.set_output(transform="pandas").transform(frames[1]), pd.DataFrame)
+
+
+@pytest.mark.parametrize("cents", [True, False])
+def test_a_total_stays_the_sum_of_its_parts(cents):
+    def draw(n, seed, k):
+        rng = np.random.default_rng(seed)
+        parts = pd.DataFrame({"a": rng.gamma(k, 50, n), "b": rng.gamma(2, 30 * k, n)})
+        parts = parts.round(2) if cents else parts
+        return parts.assign(
+            total=(parts["a"] + parts["b"]).round(2) if cents else parts.sum(axis=1)
+        )
+
+    target, source = draw(500, 0, 2), draw(400, 1, 4)
+    transport = TableTransport(random_state=0).fit(target)
+    for table in (transport.transform(source), transport.sample(300)):
+        np.testing.assert_allclose(table["total"], table["a"] + table["b"], atol=0.006)
+        assert len(table["total"].unique()) > 290  # none is a constant
+
+
+def test_relations_are_told_from_columns_that_only_go_together():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 300))
+    table = pd.DataFrame({"a": a, "b": b, "near": a + b + 0.01 * rng.normal(size=300)})
+    assert TableEncoder(table).relations == {}
+    relations = TableEncoder(table.assign(inch=a / 2.54 + 7)).relations
+    assert {name: relation.names for name, relation in relations.items()} == {"inch": ["a"]}
+    np.testing.assert_allclose(relations["inch"].coefficients, [1 / 2.54, 7])
+    assert TableEncoder(table[:6].assign(c=np.arange(6.0))).relations == {}  # so few are on a plane

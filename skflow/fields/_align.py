@@ -58,10 +58,11 @@ def _moments(X: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray, NDAr
     """Weighted means, standard deviations and shrunk correlations, zero of constant columns."""
     w = normalize_weights(weight, len(X))
     X = _pulled_in(X, w)
-    mean, C = moments(X, w)
-    rounding = np.finfo(np.float64).eps * np.abs(X).max(axis=0)
-    std = np.where(np.ptp(X, axis=0) > rounding, np.sqrt(np.diag(C)), 0.0)
-    varies = std > 0
+    largest = np.abs(X).max(axis=0)
+    unit = np.where(largest > 0, largest, 1.0)  # squares of the values may underflow
+    mean, C = moments(X / unit, w)
+    varies = np.ptp(X, axis=0) > np.finfo(np.float64).eps * largest
+    std = np.where(varies, np.sqrt(np.diag(C)), 0.0)
     R = C[np.ix_(varies, varies)] / np.outer(std[varies], std[varies])
     d, n = len(R), 1 / np.sum(w**2)
     square = np.sum(R**2)
@@ -70,7 +71,7 @@ def _moments(X: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray, NDAr
     shrinkage = min(1.0, signal / spread) if spread > 0 else 1.0
     shrunk = np.zeros_like(C)
     shrunk[np.ix_(varies, varies)] = (1 - shrinkage) * R + shrinkage * np.eye(d)
-    return mean, std, shrunk
+    return mean * unit, std * unit, shrunk
 
 
 def _covariance(X: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
@@ -100,16 +101,17 @@ def affine_map(
         T takes y to ``(y - m_q) A + m_p``. Columns that are constant on either side are shifted
         only, and where correlations are degenerate, columns are rescaled each by itself.
     """
-    m_p, C_p = _covariance(X, weight)
-    C_p = C_p + blur**2 * np.eye(len(C_p))
-    s_p = np.sqrt(np.diag(C_p))
+    m_p, s_p, C_p = _moments(X, weight)
     m_q, s_q, R_q = _moments(Y, None)
+    unit = max(s_p.max(), blur) or 1.0
+    C_p = C_p * np.outer(s_p / unit, s_p / unit) + (blur / unit) ** 2 * np.eye(len(C_p))
+    s_p = np.sqrt(np.diag(C_p))
     both = np.flatnonzero((s_p > 0) & (s_q > 0))
     A = np.eye(len(m_q))
     if len(both):
         part = np.ix_(both, both)
         scale = np.outer(s_p[both], s_p[both])
-        gain = np.diag(s_p[both] / s_q[both])
+        gain = np.diag(s_p[both] / s_q[both] * unit)
         A[part] = gain @ _optimal_map(R_q[part] * scale, C_p[part], scale)
     return m_q, A, m_p
 

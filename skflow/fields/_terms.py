@@ -288,7 +288,9 @@ class DifferenceRun(KernelRun):
             return None
         some = _spread_out(self.queries)
         v = (self.answers[0][0][some] - self.answers[1][0][some]).astype(np.float64)
-        power, axes = np.linalg.eigh(v.T @ v)  # what stands out in any direction counts
+        # what stands out in any direction counts; rows span no more of them than they are
+        root, axes = np.linalg.svd(v, full_matrices=False)[1:]
+        power, axes = root**2, axes.T
         noise, Z = np.zeros(len(power)), self.queries[some]
         for term, (D, log_sum) in zip((self.D_p, self.D_q), self.answers, strict=True):
             answer = None if log_sum is None else (D[some], log_sum[some])

@@ -20,6 +20,7 @@ gives the same column back.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from skflow.tabular._noise import Uniform
 
-__all__ = ["Category", "Number", "common_step"]
+__all__ = ["Category", "Number", "common_step", "linear_relations"]
 
 # Steps either way; half a step would let rounding carry a row into the next cell.
 GRID_DITHER = 0.499
@@ -58,6 +59,8 @@ MAX_CATEGORIES = 1000  # beyond that a column is no category
 CORNER_WIDTH = 32  # coordinates of more categories than that, whose corners are nearly orthogonal
 SKEWED = 1.0  # skewness from which on a column of numbers is bent
 ATOM_TOLERANCE = 1e-9  # standard deviations by which a number may miss a value of the target
+UNUSED = 1e-3  # standard deviations that a column without a part in a combination may seem to add
+LINKED = 1e-7  # share of a column's variance that a combination of others may leave
 MATCH_ROWS = 2000  # rows that the offsets of categories are found on
 CHUNK_CELLS = 2**22  # scores of rows for categories that are in memory at a time
 
@@ -141,9 +144,7 @@ class Number:
     has one coordinate more, which says so; its missing values lie at the mean.
     """
 
-    def fit(
-        self, column: pandas.Series, weight: NDArray | None = None, *, other: bool = False
-    ) -> Number:
+    def fit(self, column: pandas.Series, weight: NDArray | None = None) -> Number:
         self.dtype = column.dtype
         x, missing = _numbers(column)
         weight = normalize_weights(weight, len(x))
@@ -232,6 +233,12 @@ class Number:
         is_known = np.abs(known[nearest] - y) < ATOM_TOLERANCE
         return np.where(is_known, self._values[nearest], self._origin + offsets)
 
+    def computed(self, x: NDArray) -> pandas.Series:
+        """Values that other columns determine, written as the target's are."""
+        if self.step:
+            x = self._origin + np.rint((x - self._origin) / self.step) * self.step
+        return self._restored(x)
+
     def _find_step(self, values: NDArray, *, has_ties: bool) -> float:
         if not self.n_values or not (has_ties or len(values) >= GRID_VALUES):
             return 0.0
@@ -252,6 +259,62 @@ class Number:
         if kind in "mM":
             return pandas.Series(whole.astype(self.dtype))
         return pandas.Series(whole, dtype=self.dtype)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A column of numbers that is a linear combination of others, up to rounding.
+
+    Parameters
+    ----------
+    names : list
+        The other columns.
+    coefficients : ndarray of shape (n_names + 1,)
+        Theirs, and a constant.
+    """
+
+    names: list
+    coefficients: NDArray
+
+    def __call__(self, columns: Mapping[Any, pandas.Series]) -> NDArray:
+        """Compute the column from the others."""
+        terms = [_numbers(columns[name])[0] for name in self.names]
+        return np.column_stack([*terms, np.ones_like(terms[0])]) @ self.coefficients
+
+
+def linear_relations(columns: Mapping[Any, pandas.Series]) -> dict[Any, Relation]:
+    """Columns that those before them determine, such as a total after its parts.
+
+    Parameters
+    ----------
+    columns : mapping of name to Series
+        Plain columns of integers and floats.
+
+    Returns
+    -------
+    relations : dict of name to Relation
+        What makes them.
+    """
+    free: dict[Any, NDArray] = {}
+    relations = {}
+    for name, column in columns.items():
+        x, missing = _numbers(column)
+        x = x.astype(np.float64)
+        if missing.any() or np.ptp(x) == 0:
+            continue
+        if free and len(x) > 2 * len(free) + 2:  # fewer rows are always on a plane
+            A = np.column_stack([*free.values(), np.ones(len(x))])
+            norms = np.linalg.norm(A, axis=0)
+            coefficients = np.linalg.lstsq(A / norms, x, rcond=None)[0] / norms
+            if np.mean((x - A @ coefficients) ** 2) < LINKED * x.var():
+                used = np.abs(coefficients[:-1]) * A[:, :-1].std(axis=0) > UNUSED * x.std()
+                A = A[:, np.append(used, True)]
+                coefficients = np.linalg.lstsq(A, x, rcond=None)[0]
+                names = [n for n, u in zip(free, used, strict=True) if u]
+                relations[name] = Relation(names, coefficients)
+                continue
+        free[name] = x
+    return relations
 
 
 def _numbers(column: pandas.Series) -> tuple[NDArray, NDArray]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow.tabular._codecs import Category, Number
+from skflow.tabular._codecs import Category, Number, linear_relations
 from skflow.tabular._frames import import_pandas
 from skflow.tabular._kinds import Kind, kind_of
 
@@ -56,6 +56,8 @@ class TableEncoder:
         What every column holds.
     codecs : dict of str to codec
         How it is encoded.
+    relations : dict of str to Relation
+        Columns that others determine linearly; they have no coordinates, and are computed.
     blocks : dict of str to slice
         The coordinates of every column; none where the target's column is constant.
     width : int
@@ -85,12 +87,19 @@ class TableEncoder:
         self.codecs: dict[Hashable, Number | Category] = {}
         self.blocks: dict[Hashable, slice] = {}
         self.width = 0
+        plain = {}
         for name in columns:
             kind = None if kinds is None else kinds[name]
-            self.kinds[name], codec = _fit_codec(target[name], kind, weight, other)
-            self.codecs[name] = codec
-            self.blocks[name] = slice(self.width, self.width + codec.width)
-            self.width += codec.width
+            self.kinds[name], plain[name] = _read_target(target[name], kind)
+        for name in columns:
+            is_number = self.kinds[name].is_number
+            self.codecs[name] = _fit_codec(target[name], plain[name], is_number, weight, other)
+        numbers = {c: p for c, p in plain.items() if p.dtype.kind in "iuf"}
+        self.relations = {} if other else linear_relations(numbers)
+        for name, codec in self.codecs.items():
+            width = 0 if name in self.relations else codec.width
+            self.blocks[name] = slice(self.width, self.width + width)
+            self.width += width
 
     def check(self, table: pandas.DataFrame, name: str) -> None:
         """Raise an error unless a table has all the columns, with values that can be read.
@@ -149,6 +158,8 @@ class TableEncoder:
         self.check(table, name)
         Z = np.zeros((len(table), max(self.width, 1)))
         for column, codec in self.codecs.items():
+            if column in self.relations:
+                continue
             plain = self._read(table, column, name, whole)
             Z[:, self.blocks[column]] = codec.encode(plain, rng)
         return Z
@@ -192,7 +203,11 @@ class TableEncoder:
         """
         if len(Z) < MATCHED_ROWS:
             return {}
-        return {c: codec.match(Z[:, self.blocks[c]]) for c, codec in self.codecs.items()}
+        return {
+            c: codec.match(Z[:, self.blocks[c]])
+            for c, codec in self.codecs.items()
+            if c not in self.relations
+        }
 
     def decode(self, Z: NDArray, matches: Matches | None = None) -> pandas.DataFrame:
         """Return the table whose rows lie nearest to some coordinates.
@@ -210,27 +225,50 @@ class TableEncoder:
             The target's columns, dtypes and categories.
         """
         known = matches or {}
-        columns = {
-            c: self.kinds[c].write(codec.decode(Z[:, self.blocks[c]], known.get(c)))
+        plain = {
+            c: codec.decode(Z[:, self.blocks[c]], known.get(c))
             for c, codec in self.codecs.items()
+            if c not in self.relations
         }
+        for c, relation in self.relations.items():
+            codec = self.codecs[c]
+            assert isinstance(codec, Number)
+            plain[c] = codec.computed(relation(plain))
+        columns = {c: self.kinds[c].write(plain[c]) for c in self.codecs}
         return import_pandas().DataFrame(columns)
 
 
-def _fit_codec(
-    column: pandas.Series, kind: Kind | None, weight: NDArray | None, other: bool
-) -> tuple[Kind, Number | Category]:
+def _read_target(column: pandas.Series, kind: Kind | None) -> tuple[Kind, pandas.Series]:
+    """What a column of the target holds, and its plain values."""
     try:
         kind = kind_of(column) if kind is None else kind
-        codec = Number() if kind.is_number else Category()
-        return kind, codec.fit(kind.read(column), weight, other=other)
+        return kind, kind.read(column)
     except (TypeError, NotImplementedError, OverflowError) as error:
-        raise ValueError(
-            shortened(
-                f"target's column {column.name!r} has dtype {column.dtype} and values that cannot "
-                f"be moved ({error}): convert it to numbers, text or categories, or leave it out."
-            )
-        ) from None
+        raise _unmovable(column, error) from None
+
+
+def _fit_codec(
+    column: pandas.Series,
+    plain: pandas.Series,
+    is_number: bool,
+    weight: NDArray | None,
+    other: bool,
+) -> Number | Category:
+    try:
+        if is_number:
+            return Number().fit(plain, weight)
+        return Category().fit(plain, weight, other=other)
+    except (TypeError, NotImplementedError, OverflowError) as error:
+        raise _unmovable(column, error) from None
+
+
+def _unmovable(column: pandas.Series, error: Exception) -> ValueError:
+    return ValueError(
+        shortened(
+            f"target's column {column.name!r} has dtype {column.dtype} and values that cannot "
+            f"be moved ({error}): convert it to numbers, text or categories, or leave it out."
+        )
+    )
 
 
 def check_frame(X: Any, name: str) -> None:
