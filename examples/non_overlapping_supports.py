@@ -46,7 +46,7 @@ def make_flows(target):
     η = 1, 10 σ².
     """
     rms, d = resolve_bandwidth("rms", target), target.shape[1]
-    shared = {"n_steps": N_STEPS, "align": None, "batch_size": None}
+    shared = {"n_steps": N_STEPS, "align": None, "batch_size": None, "match_marginals": False}
     paper = {**shared, "schedule": CosineSchedule("rms", "auto"), "n_noise": 1}
     return {
         "SD, defaults, 50 steps": SDFlowSampler(),

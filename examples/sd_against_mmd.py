@@ -40,6 +40,7 @@ paper = {
     "n_steps": N_STEPS,
     "first_step_norm": 0.5,
     "align": None,
+    "match_marginals": False,
     "n_noise": 1,
     "batch_size": None,
 }

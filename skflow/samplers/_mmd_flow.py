@@ -60,19 +60,18 @@ class MMDFlowSampler(BaseSampler):
         Noise draws averaged in a step, in antithetic pairs; 0 injects no noise. "auto" is 1.
     batch_size : int, None or "auto", default="auto"
         Rows of either population that a step's means are estimated from, drawn afresh each step
-        (all rows move). None is all rows. "auto" is all rows of tables up to 2000 rows. Of longer
-        ones it takes more as the bandwidth falls, ``300 + (m - 300) t³`` with
-        ``t = log(σ_1/σ_k) / log(σ_1/σ_n)``; from 4000 rows on they move in groups of about 2000
-        (at most 100 groups), each a population of its own. m is 2000, or all rows if there are
-        fewer than 4000. Named bandwidths are those of as many target rows: finer ones the last
-        batches would not resolve.
+        (all rows move). None is all rows. "auto" is all rows of tables up to 2000 rows; longer ones
+        move in groups of at most 2000 rows, each a population of its own onto 2000 rows of the
+        target, the same at all steps. Named bandwidths are those of as many target rows: finer
+        ones no group resolves.
     base : {"gaussian", "uniform"}, array-like or callable, default="gaussian"
         Where samples start: the Gaussian with the target's moments, the uniform distribution on
         its bounding box, rows of an array, or ``base(n, rng)``, an array of n rows.
     match_marginals : bool, default=True
         Whether ``sample`` gives every column, rank by rank, the target's quantiles, interpolated:
         values that rows share, rounding, bounds and tails come back, which no bandwidth resolves.
-        False returns the rows as the flow moved them, as ``transform`` does.
+        ``transform`` does so in columns that have such values, or that moved rows are farther from
+        than fresh rows, if there are 30 rows or more. False returns rows as the flow moved them.
     n_reference : int or "auto", default="auto"
         Fewest rows that ``sample`` moves together, and most rows of ``X_source`` whose paths are
         kept. "auto" is 2000 for a source, and twice the target's rows, between 500 and 2000, for
