@@ -9,6 +9,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from sklearn.base import clone
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
@@ -773,3 +774,26 @@ def test_relations_are_told_from_columns_that_only_go_together():
     assert {name: relation.names for name, relation in relations.items()} == {"inch": ["a"]}
     np.testing.assert_allclose(relations["inch"].coefficients, [1 / 2.54, 7])
     assert TableEncoder(table[:6].assign(c=np.arange(6.0))).relations == {}  # so few are on a plane
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("kind", ["money", "counts", "codes", "rain"])
+def test_skewed_columns_are_bent_and_keep_their_order(kind, sign):
+    rng = np.random.default_rng(0)
+    level = rng.normal(size=600)
+    x = {
+        "money": np.exp(2 * level),
+        "counts": rng.poisson(np.exp(1.5 * level)),
+        "codes": np.array([1, 2, 3, 4, 5, 40])[np.digitize(level, [-1, 0, 0.5, 1, 2])],
+        "rain": np.where(level < 0, 0.0, np.exp(2 * level)),
+    }[kind]
+    target = pd.DataFrame({"x": sign * x, "level": level})
+    encoder = TableEncoder(target)
+    Z = encoder.encode(target)
+    assert (np.diff(Z[np.argsort(target["x"], kind="stable"), 0]) >= 0).all()
+    equal(encoder.decode(Z).astype(target.dtypes), target)
+    assert abs(stats.skew(Z[:, 0])) < 0.7 * abs(stats.skew(x))
+    source = target[:500].assign(level=rng.normal(1, 1, 500), x=-target["x"][:500])
+    moved = TableTransport(random_state=0).fit(target).transform(source)
+    there, here = (t.corr("spearman").loc["x", "level"] for t in (target, moved))
+    assert here == pytest.approx(there, abs=0.1)

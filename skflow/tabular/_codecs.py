@@ -73,7 +73,7 @@ class Bend:
               -((1 - u)^{2 - λ} - 1) / (2 - λ) \;(u < 0), \quad u = (x - x_0) / s
 
     Medians x_0 and spreads s of the column make it the same in any unit. A negative skewness is
-    mirrored.
+    mirrored before and after, by a negative s, so that the scale always increases.
 
     References
     ----------
@@ -106,12 +106,14 @@ class Bend:
         up, down = np.maximum(u, 0), np.maximum(-u, 0)
         power, other = self.power, 2 - self.power
         bent = np.log1p(up) if power == 0 else np.expm1(power * np.log1p(up)) / power
-        return np.where(u >= 0, bent, -np.expm1(other * np.log1p(down)) / other)
+        bent = np.where(u >= 0, bent, -np.expm1(other * np.log1p(down)) / other)
+        return np.copysign(1.0, self.scale) * bent  # increasing, mirrored or not
 
     def inverse(self, y: NDArray) -> NDArray:
         """Bend values back."""
         if self.power == 1.0:
             return y
+        y = np.copysign(1.0, self.scale) * y
         up, down = np.maximum(y, 0), np.maximum(-y, 0)
         power, other = self.power, 2 - self.power
         with np.errstate(over="ignore"):
