@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "_utils": set(),
 }
 FREE = {"skflow._utils", "skflow.__version__"}  # anyone may import these
-OPTIONAL = {"matplotlib", "pandas", "pyarrow", "torch", "tqdm"}  # `import skflow` does without
+OPTIONAL = {"matplotlib", "pandas", "polars", "pyarrow", "torch", "tqdm"}  # `import skflow` does without
 
 
 def imports(source: str, module: str, *, is_package: bool) -> Iterator[tuple[int, str]]:

@@ -87,7 +87,16 @@ def to_pandas(frame: Any, name: str) -> tuple[pandas.DataFrame, Restore]:
             f"{_advice(frame)}."
         ) from None
     table = own.to_arrow().replace_schema_metadata(None)  # which may name an index of pandas
-    return table.to_pandas(types_mapper=pandas.ArrowDtype), Restore(frame)
+    return _plain(table).to_pandas(types_mapper=pandas.ArrowDtype), Restore(frame)
+
+
+def _plain(table: Any) -> Any:
+    """Categories of an Arrow table as the values they stand for; ``Restore`` has the dtypes."""
+    for i, field in enumerate(table.schema):
+        value = getattr(field.type, "value_type", None)
+        if str(field.type).startswith("dictionary"):
+            table = table.set_column(i, field.name, table[i].cast(value))
+    return table
 
 
 class Restore:
@@ -164,7 +173,7 @@ def _import_narwhals(frame: Any, name: str) -> Any:
     except ImportError:
         raise ImportError(
             f"{name} is a frame of {_library(frame)}, which takes narwhals, which is not "
-            "installed: pip install narwhals, or convert it with .to_pandas()."
+            'installed: pip install "scikit-sdflow[polars]", or convert it with .to_pandas().'
         ) from None
 
 
