@@ -31,7 +31,8 @@ MAY_IMPORT = {
     "_utils": set(),
 }
 FREE = {"skflow._utils", "skflow.__version__"}  # anyone may import these
-OPTIONAL = {"matplotlib", "pandas", "polars", "pyarrow", "torch", "tqdm"}  # `import skflow` does without
+# `import skflow` does without these
+OPTIONAL = {"matplotlib", "pandas", "polars", "pyarrow", "torch", "tqdm"}
 
 
 def imports(source: str, module: str, *, is_package: bool) -> Iterator[tuple[int, str]]:

@@ -2,7 +2,7 @@
 
 Half of a target's rows (at most 1500) are fitted, as many others judge the result. *Area* is that
 under the ROC curve of gradient-boosted trees, which see categories and missing values and tell rows
-from the held-out ones, 5 folds (0.5: cannot tell; *chance* is the area between the two halves of the
+from the held-out ones, 5 folds (0.5: cannot tell; *chance* is the area between the halves of the
 target). *Gap* is the largest difference of a share of a category, of zeros or of missing values,
 *copy* the nearest-neighbour ratio to the rows that were fitted.
 
