@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from skflow.flow._marginals import Marginal, MonotoneMap
+from skflow.flow._marginals import MATCHED_ROWS, Marginal, MonotoneMap
 
-__all__ = ["Marginal", "MonotoneMap"]
+__all__ = ["MATCHED_ROWS", "Marginal", "MonotoneMap"]

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 __all__ = ["Marginal", "MonotoneMap", "marginals_of", "match_marginals", "unlike_marginals"]
 
+MATCHED_ROWS = 30  # fewer moved rows are not spread over all quantiles of a column
 SHARED = 1.5  # target rows that a value stands for, from which on it is an atom
 MOSTLY = 0.5  # share of the distinct values that are atoms, from which on all are: nothing between
 TIES = 0.95  # share of distinct values below which rows are taken to share values

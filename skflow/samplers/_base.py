@@ -46,7 +46,7 @@ from skflow.fields._base import Run
 from skflow.fields._score_difference import log_ratio
 from skflow.flow._callbacks import FitTask, ends_callbacks
 from skflow.flow._groups import Groups
-from skflow.flow._marginals import MonotoneMap, match_marginals
+from skflow.flow._marginals import MATCHED_ROWS, MonotoneMap, match_marginals
 from skflow.flow._mover import Mover
 from skflow.flow._path import Path
 from skflow.metrics import energy_distance
@@ -59,7 +59,6 @@ GROUP_ROWS = 2000  # most rows that "auto" batches move as one population, onto 
 REFERENCE_ROWS = 500, 2000
 FEW_ROWS = 10  # a population of fewer rows than this hardly has a shape
 DITHER = 0.01  # of the last bandwidth, by which equal source rows are told apart
-MATCHED_ROWS = 30  # fewer moved rows are not spread over all quantiles of a column
 
 BASES = {"gaussian": gaussian_base, "uniform": uniform_base}
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skflow.flow import MATCHED_ROWS
 from skflow.tabular._codecs import Category, Number, linear_relations
 from skflow.tabular._frames import import_pandas
 from skflow.tabular._kinds import Kind, kind_of
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 Matches = dict[Hashable, Any]  # by column, what its codec's ``match`` returned
 
 LONGEST, SHOWN = 320, 8  # characters of a message, and names that it lists
-MATCHED_ROWS = 30  # fewer moved rows are not spread over all values of a column
 
 __all__ = [
     "Matches",
