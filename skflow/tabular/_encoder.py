@@ -288,23 +288,22 @@ def check_frame(X: Any, name: str) -> None:
 
 def check_finite(X: pandas.DataFrame, columns: list, name: str) -> None:
     """Raise an error if a column has infinite values."""
-    count = {c: n for c in columns if (n := _count_infinite(X[c]))}
-    if count:
-        found = _listed([f"{column!r} ({n})" for column, n in count.items()])
-        raise ValueError(
-            f"{name} has infinite values in {found}: make them missing, or drop those rows."
-        )
+    count = {c: _count_infinite(X[c]) for c in columns}
+    _refuse(count, f"{name} has infinite values", "make them missing, or drop those rows")
 
 
 def check_complete(X: pandas.DataFrame, columns: list, name: str) -> None:
     """Raise an error if a column has missing or infinite values."""
-    count = {c: n for c in columns if (n := int(X[c].isna().sum()) or _count_infinite(X[c]))}
-    if count:
-        found = _listed([f"{column!r} ({n})" for column, n in count.items()])
-        raise ValueError(
-            f"{name} has missing or infinite values in {found}: drop those rows (dropna) or fill "
-            "them in (fillna)."
-        )
+    count = {c: int(X[c].isna().sum()) or _count_infinite(X[c]) for c in columns}
+    advice = "drop those rows (dropna) or fill them in (fillna)"
+    _refuse(count, f"{name} has missing or infinite values", advice)
+
+
+def _refuse(count: Mapping[Hashable, int], complaint: str, advice: str) -> None:
+    """Raise an error that names the columns with a count."""
+    found = [f"{column!r} ({n})" for column, n in count.items() if n]
+    if found:
+        raise ValueError(f"{complaint} in {_listed(found)}: {advice}.")
 
 
 def _count_infinite(column: pandas.Series) -> int:
