@@ -233,7 +233,9 @@ class Number:
         below = np.maximum(above - 1, 0)
         nearest = np.where(known[above] - y <= y - known[below], above, below)
         is_known = np.abs(known[nearest] - y) < ATOM_TOLERANCE
-        return np.where(is_known, self._values[nearest], self._origin + offsets)
+        # NumPy < 2 takes a sum with a scalar in the precision of the array
+        others = self._origin + offsets.astype(np.longdouble)
+        return np.where(is_known, self._values[nearest], others)
 
     def computed(self, x: NDArray) -> pandas.Series:
         """Values that other columns determine, written as the target's are."""
