@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 from skflow.kernels._threads import deal_out
 from skflow.kernels._tiles import (
     BLOCK_BYTES,
-    EXP,
-    LOG_BASE,
     blocks,
     cut,
     exponential,
@@ -61,8 +59,8 @@ def kept_sums(
     # a constant for all, so that values are near one however far apart the populations are
     probes = A @ B[:, np.linspace(0, len(x) - 1, PROBES).astype(int)]
     top = probes.max(axis=0)
-    shift = -np.median(LOG_BASE * top + np.log(queries.weight @ EXP(probes - top)))
-    A[:, x.shape[1]] += shift / LOG_BASE
+    shift = -np.median(top + np.log(queries.weight @ np.exp(probes - top)))
+    A[:, x.shape[1]] += shift
     A, B = A.astype(rows.dtype), B.astype(rows.dtype)
     tiles = cut(A, len(x))
     width = tiles.shape[3]

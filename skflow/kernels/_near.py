@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from sklearn.neighbors import KDTree
 
 from skflow.kernels._threads import deal_out
-from skflow.kernels._tiles import BLOCK_BYTES, EXP, LOG_BASE, buffer, exponential
+from skflow.kernels._tiles import BLOCK_BYTES, buffer, exponential
 
 if TYPE_CHECKING:
     from skflow.kernels._sums import KernelSum
@@ -198,8 +198,8 @@ class _Total:
         self.gamma, self.dtype, self.values, self.moment = gamma, dtype, values, moment
         self.square = np.einsum("ij,ij->i", z, z)
         factors = [np.full((1, len(z)), -gamma / 2), np.ones((1, len(z))), gamma * z.T]
-        self.A = np.vstack(factors) / LOG_BASE
-        self.top = np.full(len(z), -np.inf)  # in units of LOG_BASE
+        self.A = np.vstack(factors)
+        self.top = np.full(len(z), -np.inf)
         self.total = np.zeros((z.shape[1] + 1 if moment else 1, len(z)))
 
     def add(self, x: NDArray, weight: NDArray) -> None:
@@ -212,13 +212,13 @@ class _Total:
             # What single precision rounds is a share of an exponent. That of terms that matter is
             # near the top; if even the top is large, or out of range, double precision it has to be
             if self.dtype != np.float64:
-                depth = (self.gamma / 2 * self.square - LOG_BASE * top).max()
+                depth = (self.gamma / 2 * self.square - top).max()
                 edge = self.gamma / 2 * V[:, 0].max() / SINGLE_RANGE
                 if not max(depth, edge) < SINGLE_SIZE:
                     E, top = self._exponents(V[:, :-1], np.dtype(np.float64))
             E = exponential(np.subtract(E, top, out=E), self.values)
         sums = V[:, 2 if self.moment else -1 :].T.astype(self.values) @ E
-        self.total = self.total * EXP(self.top - top) + sums
+        self.total = self.total * np.exp(self.top - top) + sums
         self.top = top.astype(np.float64)
 
     def _exponents(self, B: NDArray, dtype: np.dtype) -> tuple[NDArray, NDArray]:
@@ -228,7 +228,7 @@ class _Total:
         return E, np.maximum(self.top.astype(dtype), E.max(axis=0))
 
     def log_sum(self) -> NDArray:
-        log_sum = np.log(self.total[-1]) + LOG_BASE * self.top - self.gamma / 2 * self.square
+        log_sum = np.log(self.total[-1]) + self.top - self.gamma / 2 * self.square
         return np.asarray(log_sum)
 
     def mean(self) -> NDArray:

@@ -13,16 +13,14 @@ from skflow.kernels._kept import ORDINARY, kept_sums
 from skflow.kernels._near import MIN_ROWS, Leaves, is_near, near_sums
 from skflow.kernels._threads import compute_threads, deal_out
 from skflow.kernels._tiles import (
-    LOG_BASE,
     cut,
     distance,
     distance_factors,
-    exponential,
     join,
     query_factors,
     row_factors,
-    stream,
     stream_safely,
+    sum_exponentials,
 )
 
 __all__ = ["SLAB_ROWS", "KernelSum"]
@@ -373,7 +371,7 @@ class KernelSum:
         log_sum : ndarray of shape (n_queries,), float64
             s.
         """
-        x, factor = self.inside(self.rows), -self.unit / (tau * LOG_BASE)
+        x, factor = self.inside(self.rows), -self.unit / tau
         _, B = distance_factors(x)
         V = np.vstack([x.T, np.ones(self.n_rows)]) * self.weight
         mean, log_sum = np.empty(Z.shape, self.dtype), np.empty(len(Z))
@@ -388,7 +386,7 @@ class KernelSum:
                 totals, tops = stream_safely(cut(A), B, V, exponent, n_threads)
                 sums, top = join(totals, len(A)), join(tops, len(A))[:, 0]
                 mean[part] = sums[:, :-1] / sums[:, -1:] * self.unit + self.center
-                log_sum[part] = np.log(sums[:, -1]) + LOG_BASE * top
+                log_sum[part] = np.log(sums[:, -1]) + top
         return mean, log_sum
 
     def _all_sums(
@@ -481,9 +479,8 @@ class KernelSum:
         if not good.any():
             return good, np.empty((len(z), len(V) - 1)), np.empty(len(z))
         with np.errstate(over="ignore"):  # the queries for which this matters are not good
-            A = query_factors(z, gamma, scale - square * gamma / 2).astype(B.dtype)
-        tiles = cut(A, self.n_rows if wide else None)
-        sums = join(stream(tiles, B, V, lambda E: exponential(E, V.dtype), n_threads), len(z))
+            A = query_factors(z, gamma, scale - square * gamma / 2)
+            sums = sum_exponentials(A, B, V, n_threads, wide=wide)
         mass, info = sums[:, -1], np.finfo(V.dtype)
         low, high = (
             np.exp([-ORDINARY, ORDINARY]) if is_single else (info.tiny**0.75, info.max**0.75)
@@ -512,7 +509,7 @@ class KernelSum:
         )
         sums, top = join(totals, len(z)), join(tops, len(z))[:, 0]
         mass = sums[:, -1]
-        return sums[:, :-1] / mass[:, None], np.log(mass) + LOG_BASE * top - square * gamma / 2
+        return sums[:, :-1] / mass[:, None], np.log(mass) + top - square * gamma / 2
 
     def are_in_reach(self, square: NDArray, sigma: float) -> NDArray:
         """Whether exponents of queries z, ‖z‖² = ``square``, are accurate in the rows' dtype."""

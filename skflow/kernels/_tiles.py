@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cache
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +17,10 @@ from skflow.kernels._threads import deal_out, n_cores
 
 __all__ = [
     "BLOCK_BYTES",
-    "EXP",
-    "LOG_BASE",
     "TILE_ROWS",
     "blocks",
     "buffer",
+    "compiled",
     "cut",
     "distance",
     "distance_factors",
@@ -29,6 +31,7 @@ __all__ = [
     "row_factors",
     "stream",
     "stream_safely",
+    "sum_exponentials",
 ]
 
 TILE_ROWS = 128  # queries of one tile, always padded to this many
@@ -96,13 +99,29 @@ def buffer(shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
 
 
 def exponential(E: NDArray, dtype: np.dtype, out: NDArray | None = None) -> NDArray:
-    """Exponential of exponents in the base of `LOG_BASE`, which may be overwritten.
+    """Exponential of exponents, which may be overwritten.
 
-    In single precision it takes a third of the time, however precise the exponents are.
+    In single precision it takes half the time or less, however precise the exponents are.
     """
     if out is None:
         out = E if E.dtype == dtype else buffer(E.shape, dtype)
-    return np.asarray(EXP(E, out=out, dtype=dtype, casting="same_kind"))
+    loops = None if HAS_WIDE_EXP else compiled()
+    if loops is None:
+        return np.asarray(np.exp(E, out=out, dtype=dtype, casting="same_kind"))
+    loops.exponential(E, out)
+    return out
+
+
+def sum_exponentials(A: NDArray, B: NDArray, V: NDArray, n_threads: int, *, wide: bool) -> NDArray:
+    """Sum ``V @ exp((A @ B)ᵀ)`` for all queries A in float64, (n_queries, n_values).
+
+    Exponents are taken in the dtype of B. In wide tiles a query's bits may depend on the others.
+    """
+    loops = compiled() if V.dtype == B.dtype and len(V) <= MOST_VALUES else None
+    if loops is not None:
+        return np.asarray(loops.sum_exponentials(A.astype(B.dtype), B, V, n_threads))
+    tiles = cut(A.astype(B.dtype), B.shape[1] if wide else None)
+    return join(stream(tiles, B, V, lambda E: exponential(E, V.dtype), n_threads), len(A))
 
 
 def stream(
@@ -124,9 +143,9 @@ def stream(
 
 
 def query_factors(z: NDArray, gamma: NDArray, offset: NDArray) -> NDArray:
-    """Factor A = [γz, offset, γ, 1] of queries, in units of `LOG_BASE`."""
+    """Factor A = [γz, offset, γ, 1] of queries."""
     columns = [z * gamma[:, None], offset[:, None], gamma[:, None], np.ones((len(z), 1))]
-    return np.hstack(columns) / LOG_BASE
+    return np.hstack(columns)
 
 
 def row_factors(x: NDArray, bias: NDArray) -> NDArray:
@@ -151,7 +170,7 @@ def stream_safely(
 ) -> tuple[NDArray, NDArray]:
     """Sum ``V @ exp(exponent(Bᵀ @ A))`` under a running maximum: nothing over- or underflows.
 
-    Returns the sums over ``exp(top)``, and top; exponents are in the base of `LOG_BASE`.
+    Returns the sums over ``exp(top)``, and top.
     """
     totals = np.empty((*A.shape[:2], len(V), A.shape[3]))
     tops = np.empty((*A.shape[:2], 1, A.shape[3]))
@@ -164,7 +183,7 @@ def stream_safely(
                 E = exponent(E)
                 higher = np.maximum(top, E.max(axis=1, keepdims=True))
                 E = exponential(np.subtract(E, higher, out=E), V.dtype)
-                total = total * EXP(top - higher) + V[:, columns] @ E
+                total = total * np.exp(top - higher) + V[:, columns] @ E
                 top = higher
         totals[i], tops[i] = total[..., : totals.shape[2], :], top
 
@@ -172,8 +191,8 @@ def stream_safely(
     return totals, tops
 
 
-def _vectorized_exp2() -> bool:
-    """Whether NumPy computes 2ˣ with this processor's wide instructions: then it is the fastest.
+def _has_wide_exp() -> bool:
+    """Whether NumPy computes eˣ with instructions for 512 bits, which numba's loops do not use.
 
     A property of the processor and not a timing, so that every process takes the same path.
     """
@@ -181,10 +200,24 @@ def _vectorized_exp2() -> bool:
         from numpy.lib.introspect import opt_func_info
     except ImportError:  # NumPy < 2
         return False
-    loops = opt_func_info(func_name="^exp2$").get("exp2", {})
-    kinds = [loops.get(signature, {}).get("current", "baseline") for signature in ("ff", "dd")]
-    return not any(kind.startswith("baseline") for kind in kinds)
+    loop = opt_func_info(func_name="^exp$").get("exp", {}).get("dd", {})
+    return any(name in loop.get("current", "") for name in ("AVX512", "X86_V4"))
 
 
-# The exponential of the kernels, and the log of its base.
-EXP, LOG_BASE = (np.exp2, np.log(2.0)) if _vectorized_exp2() else (np.exp, 1.0)
+HAS_WIDE_EXP = _has_wide_exp()
+# Most values per row that compiled loops sum faster: of more, matrix products are the most of it,
+# and BLAS has the wider instructions (docs/performance.md has the figures).
+MOST_VALUES = 8 if HAS_WIDE_EXP else 16
+
+
+@cache
+def compiled() -> ModuleType | None:
+    """The loops that numba compiles, where it is installed.
+
+    Found at the first sum and not before: importing numba takes longer than importing skflow.
+    """
+    with suppress(ImportError):
+        from skflow.kernels import _compiled
+
+        return _compiled
+    return None
