@@ -32,7 +32,7 @@ MAY_IMPORT = {
 }
 FREE = {"skflow._utils", "skflow.__version__"}  # anyone may import these
 # `import skflow` does without these
-OPTIONAL = {"matplotlib", "pandas", "polars", "pyarrow", "torch", "tqdm"}
+OPTIONAL = {"matplotlib", "numba", "pandas", "polars", "pyarrow", "torch", "tqdm"}
 
 
 def imports(source: str, module: str, *, is_package: bool) -> Iterator[tuple[int, str]]:

@@ -606,6 +606,20 @@ def test_outliers_are_balanced_by_other_means(tol):
         assert error.max() < {1e-8: 1e-10, 1e-6: 1e-6}[tol]
 
 
+def test_rows_at_every_distance_are_balanced_within_the_tolerance():
+    """From sums of ordinary size to those that single precision cannot hold."""
+    rng = np.random.default_rng(0)
+    X, Z = rng.standard_normal((900, 2)), rng.standard_normal((700, 2))
+    X[:200, 0], X[:200, 1] = np.linspace(0, 20, 200), 0
+    rows, queries, f = KernelSum(X), KernelSum(Z), np.zeros(700)
+    kept, exact = kept_sums(rows, queries, 1.0, f, 1e-6, 1), rows.balance(queries, 1.0, f)
+    assert kept is not None
+    assert exact[0].max() > 80  # minus the logarithms of their sums
+    # sums up to e^80 and down to e^-80, were they taken for ordinary: 1.7e-6 at least
+    assert np.abs(kept[0] - exact[0]).max() < 1e-6
+    assert np.abs(kept[2] - exact[2]).max() < 2e-6  # seen: 1.1e-6
+
+
 def test_balanced_sums_do_not_depend_on_the_number_of_threads():
     rng = np.random.default_rng(0)
     rows, queries = (KernelSum(rng.standard_normal((n, 4))) for n in (600, 800))

@@ -34,7 +34,7 @@ def readme_command(name: str) -> str:
 
 def test_oldest_pins_are_the_lower_bounds():
     extras = PROJECT["optional-dependencies"]
-    parts = [extras[name] for name in ("table", "polars", "plot", "test")]
+    parts = [extras[name] for name in ("fast", "table", "polars", "plot", "test")]
     requirements = [*PROJECT["dependencies"], *(line for part in parts for line in part)]
     own = f"{PROJECT['name']}["  # an extra that takes in another one
     bounds = [requirement for requirement in requirements if not requirement.startswith(own)]

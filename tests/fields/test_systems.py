@@ -379,7 +379,7 @@ def test_the_median_rule(tables):
         WeightedSum([(2.0, "score"), (1.0, "entropy")]),
         TargetScore(lambda Z, sigma: np.tanh(Z) + Z[:, ::-1] / 3),
     ],
-    ids=str,
+    ids=["kernel", "score", "entropy", "sum", "a denoiser of one's own"],
 )
 def test_divergences_are_finite_differences(tables, field):
     X, Y = tables
