@@ -57,7 +57,8 @@ def test_intrinsic_dimension_counts_what_is_filled_not_the_columns(d, seed):
     # measured off by at most 0.05 d, 0.10 d and 0.12 d
     assert intrinsic_dimension(X, weight) == pytest.approx(d, rel=0.2)
     assert intrinsic_dimension(7 * X + 3, weight) == pytest.approx(
-        intrinsic_dimension(X, weight), rel=1e-5  # seen: 1.7e-6, where squares cancel
+        intrinsic_dimension(X, weight),
+        rel=1e-5,  # seen: 1.7e-6, where squares cancel
     )
 
 

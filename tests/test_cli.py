@@ -669,6 +669,43 @@ def test_leading_zeros_make_codes_of_both_files(capsys):
     assert "codes" not in capsys.readouterr().err
 
 
+DATES = {"%Y-%m-%d": "D", "%Y-%m-%d %H:%M": "min", "%Y-%m-%dT%H:%M:%S": "s"}
+
+
+@pytest.mark.parametrize("form", DATES)
+def test_dates_are_moved_as_dates_and_written_like_the_targets(form, capsys):
+    rng = np.random.default_rng(0)
+    days, n = pd.Timestamp("2024-01-01"), 200
+    when = {
+        name: pd.Series(days + pd.to_timedelta(rng.integers(low, low + 60, n), unit="D"))
+        for name, low in (("source", 0), ("target", 400))
+    }
+    when["target"][:40] = pd.NaT
+    for name, dates in when.items():
+        written = dates.dt.strftime(form if name == "target" else "%Y-%m-%d")
+        table = pd.DataFrame({"x": rng.normal(size=n).round(3), "when": written})
+        table.to_csv(f"{name}.csv", index=False)
+    assert run("transport", "source.csv", "target.csv", "-o", "out.csv", "--no-report") == 0
+    assert run("sample", "target.csv", "-n", n, "-o", "new.csv", "--no-report") == 0
+    for file in ("out.csv", "new.csv"):
+        there = pd.read_csv(file, dtype=str)["when"].dropna()
+        assert 0.75 * n < len(there) < 0.85 * n  # a fifth of the target's are missing
+        dates = pd.to_datetime(there, format=form)
+        assert dates.between(when["target"].min(), when["target"].max()).all()
+        assert (dates == dates.dt.normalize()).all()  # whole days, as there
+        assert dates.nunique() > 20
+    assert "categor" not in capsys.readouterr().err
+
+
+def test_what_is_no_date_in_one_form_stays_text():
+    from skflow.cli._dates import find_dates
+
+    assert find_dates(["2024-02-29", "1999-12-31"]).form == "%Y-%m-%d"
+    assert find_dates(["2024-02-29 10:30"]).form == "%Y-%m-%d %H:%M"
+    for values in ([], ["2023-02-29"], ["2024-02-29", "2024-02-29 10:30"], ["29.02.2024"]):
+        assert find_dates(values) is None
+
+
 def test_digits_are_text_where_the_target_has_text():
     make_text("source.csv", {"kind": ["1", "2"] * 40, "x": numbers(point)})
     make_text("target.csv", {"kind": ["1", "2", "3+", "2"] * 20, "x": numbers(point)})

@@ -246,10 +246,12 @@ def test_weights_say_how_many_rows_they_stand_for():
     assert KernelSum(X, np.array([0.7, 0.1, 0.1, 0.1])).n_draws == pytest.approx(1 / 0.52)
 
 
-def test_mean_distance_against_scipy():
-
+@pytest.mark.parametrize("d", [1, 5])
+def test_mean_distance_against_scipy(d):
     rng = np.random.default_rng(4)
-    X, Y = rng.standard_normal((300, 5)) + 100, rng.standard_normal((411, 5)) + 101
+    X, Y = rng.standard_normal((300, d)) + 100, rng.standard_normal((411, d)) + 101
+    if d == 1:  # ties, within and between
+        X[:100] = X[100:200] = Y[:100] = Y[-100:]
     u, w = rng.uniform(size=300), rng.uniform(size=411)
     expected = (u / u.sum()) @ cdist(X, Y) @ (w / w.sum())
     assert abs(mean_distance(X, Y, weight_X=u, weight_Y=w) - expected) < 1e-12 * expected

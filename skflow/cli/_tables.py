@@ -201,7 +201,10 @@ def _write_text(path: Path, cells: pandas.DataFrame, header: list[str], model: R
 
 def _as_written(values: pandas.Series, source: Rows, target: Rows, name: str) -> Any:
     """Return a column as the target writes it, with the source's decimal mark if that is all."""
-    form = target.columns[name].form if isinstance(target, TextRows) else None
+    column = target.columns[name] if isinstance(target, TextRows) else None
+    if column is not None and column.dates:
+        return column.dates.write(values)
+    form = column.form if column is not None else None
     mark = source.decimal_of(name) if isinstance(source, TextRows) else None
     if form is None and values.dtype.kind == "f" and mark == ",":
         form = COMMA

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skflow.cli._dates import WrittenDates, find_dates
 from skflow.cli._shell import CommandError, brief
 from skflow.cli._written import Written, find_form, marks_of
 from skflow.tabular import import_pandas
@@ -60,6 +61,7 @@ class Column:
 
     values: pandas.Series
     form: Written | None = None
+    dates: WrittenDates | None = None
     has_zeros: bool = False
     strays: Sequence[str] = ()
     n_distinct: int = 0
@@ -285,7 +287,7 @@ class TextRows:
         return self.cells[self.places[name]]
 
     def _column(self, name: str, typed: pandas.Series) -> Column:
-        """Read a column as what pandas takes it for, as codes, as written numbers or as text."""
+        """Read a column as what pandas takes it for, codes, dates, written numbers or text."""
         cells = self._cells(name)
         kind = typed.dtype.kind
         if kind == "b":
@@ -313,7 +315,9 @@ class TextRows:
         return Column(typed)
 
     def _written(self, cells: pandas.Series, values: list[str]) -> Column:
-        """Read text as numbers if all of it is, in one form."""
+        """Read text as dates or numbers if all of it is, in one form."""
+        if dates := find_dates(values):
+            return Column(dates.read(cells), dates=dates)
         form, strays = find_form(values, marks_of(self.separator, self.decimal))
         if form and not strays and not _are_long(form, values):
             is_usual = form.is_plain and form.decimal == "."

@@ -1,0 +1,91 @@
+"""Dates in text files: ``2024-03-01``, alone or with a time of day, as ISO 8601 writes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from skflow.tabular import import_pandas
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["WrittenDates", "find_dates"]
+
+# Forms, and what text has them: in others, day and month may change places.
+FORMS = {
+    "%Y-%m-%d": r"\d{4}-\d\d-\d\d",
+    "%Y-%m-%d %H:%M": r"\d{4}-\d\d-\d\d \d\d:\d\d",
+    "%Y-%m-%dT%H:%M": r"\d{4}-\d\d-\d\dT\d\d:\d\d",
+    "%Y-%m-%d %H:%M:%S": r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d",
+    "%Y-%m-%dT%H:%M:%S": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d",
+}
+
+
+@dataclass(frozen=True)
+class WrittenDates:
+    """One way of writing dates.
+
+    Parameters
+    ----------
+    form : str
+        Its format, as ``strftime`` takes it.
+    """
+
+    form: str
+
+    def read(self, cells: pandas.Series) -> pandas.Series:
+        """Return a column of such texts as dates, and as missing what is none.
+
+        Parameters
+        ----------
+        cells : Series of str
+            The texts.
+
+        Returns
+        -------
+        dates : Series
+            Dates, in seconds.
+        """
+        dates = import_pandas().to_datetime(cells, format=self.form, errors="coerce")
+        return dates.astype("datetime64[s]")
+
+    def write(self, dates: pandas.Series) -> list[str]:
+        """Return the texts of dates, and none for missing ones.
+
+        Parameters
+        ----------
+        dates : Series
+            The dates.
+
+        Returns
+        -------
+        texts : list of str
+            Their texts in this form.
+        """
+        return list(dates.dt.strftime(self.form).fillna(""))
+
+
+def find_dates(values: Sequence[str]) -> WrittenDates | None:
+    """Find the form in which all values are dates.
+
+    Parameters
+    ----------
+    values : sequence of str
+        Distinct values.
+
+    Returns
+    -------
+    dates : WrittenDates or None
+        The form, if there is one.
+    """
+    if not values:
+        return None
+    for form, pattern in FORMS.items():
+        if all(re.fullmatch(pattern, value, re.ASCII) for value in values):
+            dates = WrittenDates(form)
+            is_day = dates.read(import_pandas().Series(values)).notna()
+            return dates if is_day.all() else None
+    return None
