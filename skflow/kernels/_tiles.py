@@ -117,7 +117,7 @@ def sum_exponentials(A: NDArray, B: NDArray, V: NDArray, n_threads: int, *, wide
 
     Exponents are taken in the dtype of B. In wide tiles a query's bits may depend on the others.
     """
-    loops = compiled() if V.dtype == B.dtype and len(V) <= MOST_VALUES else None
+    loops = compiled() if V.dtype == B.dtype and len(V) <= MOST_VALUES[B.dtype] else None
     if loops is not None:
         return np.asarray(loops.sum_exponentials(A.astype(B.dtype), B, V, n_threads))
     tiles = cut(A.astype(B.dtype), B.shape[1] if wide else None)
@@ -207,7 +207,11 @@ def _has_wide_exp() -> bool:
 HAS_WIDE_EXP = _has_wide_exp()
 # Most values per row that compiled loops sum faster: of more, matrix products are the most of it,
 # and BLAS has the wider instructions (docs/performance.md has the figures).
-MOST_VALUES = 8 if HAS_WIDE_EXP else 16
+MOST_VALUES = (
+    {np.dtype(np.float32): 8, np.dtype(np.float64): 4}
+    if HAS_WIDE_EXP
+    else {np.dtype(np.float32): 24, np.dtype(np.float64): 24}
+)
 
 
 @cache
