@@ -797,3 +797,22 @@ def test_skewed_columns_are_bent_and_keep_their_order(kind, sign):
     moved = TableTransport(random_state=0).fit(target).transform(source)
     there, here = (t.corr("spearman").loc["x", "level"] for t in (target, moved))
     assert here == pytest.approx(there, abs=0.1)
+
+
+def test_columns_that_are_perhaps_something_else_are_warned_about():
+    rng = np.random.default_rng(0)
+    n = 80
+    table = pd.DataFrame({"x": rng.normal(size=n), "pure": rng.integers(0, 50, n)})
+    table["pay"] = [*map(str, rng.permutation(n - 1)), "unknown"]
+    table["day"] = 20240101 + rng.integers(0, 28, n)
+    flow = SDFlowSampler(n_steps=2)
+    with pytest.warns(UserWarning, match="is moved as") as caught:
+        TableTransport(flow, random_state=0).fit(table)
+    messages = [str(warning.message) for warning in caught]
+    assert len(messages) == 2
+    assert "'pay' is moved as a category, but 79 of 80 distinct values are numbers" in messages[0]
+    assert "'unknown' (row 79) is not" in messages[0]
+    assert "'day' is moved as whole numbers, but they look like dates" in messages[1]
+    assert all(warning.filename == __file__ for warning in caught)
+    table["day"] = pd.to_datetime(table["day"].astype(str))
+    TableTransport(flow, random_state=0).fit(table.drop(columns="pay"))  # no warning

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from skflow.flow import MATCHED_ROWS
 from skflow.tabular._codecs import Category, Number, linear_relations
 from skflow.tabular._frames import import_pandas
-from skflow.tabular._kinds import Kind, kind_of
+from skflow.tabular._kinds import Kind, almost_numbers, kind_of, looks_like_dates
 
 if TYPE_CHECKING:
     import pandas
@@ -100,6 +100,34 @@ class TableEncoder:
             width = 0 if name in self.relations else codec.width
             self.blocks[name] = slice(self.width, self.width + width)
             self.width += width
+
+    def doubts(self, target: pandas.DataFrame) -> list[str]:
+        """Say which columns are perhaps not what their values were taken for.
+
+        Parameters
+        ----------
+        target : DataFrame
+            The table.
+
+        Returns
+        -------
+        doubts : list of str
+            One sentence for each such column.
+        """
+        found = []
+        for name, kind in self.kinds.items():
+            odd = None if kind.is_number else almost_numbers(target[name])
+            if odd is not None:
+                found.append(
+                    f"column {name!r} is moved as a category, but {odd}: correct that value, or "
+                    "make it missing, if the column is one of numbers."
+                )
+            elif kind.is_number and looks_like_dates(target[name]):
+                found.append(
+                    f"column {name!r} is moved as whole numbers, but they look like dates "
+                    f"(YYYYMMDD): pd.to_datetime(table[{name!r}].astype(str)) makes them dates."
+                )
+        return [shortened(sentence) for sentence in found]
 
     def check(self, table: pandas.DataFrame, name: str) -> None:
         """Raise an error unless a table has all the columns, with values that can be read.

@@ -248,6 +248,8 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         if self.missing == "raise":
             check_complete(X, self.columns_, "target")
         self.encoder_ = TableEncoder(X, self.columns_, weight=weight, other=True)
+        for sentence in self.encoder_.doubts(X):
+            warn(sentence)
         Z = self.encoder_.encode(X, name="target")
         self.target_, self.target_weight_ = distinct_rows(Z, weight)
         rows, kinds = _groups(X, self.by_), self.encoder_.kinds
