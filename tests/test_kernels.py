@@ -762,3 +762,21 @@ print(skflow.kernels.kernel_mean(X[:50], X, 0.5).sum().hex())
     out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     X = np.random.default_rng(0).normal(size=(300, 3))
     assert np.isclose(float.fromhex(out.stdout), kernel_mean(X[:50], X, 0.5).sum(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("loops", ["compiled loops"], indirect=True)
+def test_loops_compile_where_nothing_can_be_kept(monkeypatch):
+    from skflow.kernels import _compiled
+
+    njit = _compiled.numba.njit
+
+    def refusing(*args, **options):
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return njit(*args, **options)
+
+    monkeypatch.setattr(_compiled.numba, "njit", refusing)
+    x = np.linspace(-5, 5, 11)
+    values = x.copy()
+    _compiled._compile(_compiled._exp)(values)
+    np.testing.assert_allclose(values, np.exp(x), rtol=1e-15)
