@@ -697,6 +697,27 @@ def test_dates_are_moved_as_dates_and_written_like_the_targets(form, capsys):
     assert "categor" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("kind", ["text", "days of Parquet", "all missing"])
+def test_dates_are_dates_in_all_tables_or_in_none(kind):
+    rng = np.random.default_rng(0)
+    days = pd.Series(pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 9, 90), "D"))
+    source = pd.DataFrame({"x": rng.normal(size=90), "day": days.dt.strftime("%Y-%m-%d")})
+    source.to_csv("target.csv", index=False)
+    if kind == "text":
+        source.loc[3, "day"] = "unknown"
+    if kind == "all missing":
+        source["day"] = ""
+    source.to_csv("source.csv", index=False)
+    if kind == "days of Parquet":
+        source["day"] = days.dt.date
+        source.to_parquet("source.parquet")
+    name = "source.parquet" if kind == "days of Parquet" else "source.csv"
+    assert run("transport", name, "target.csv", "-o", "out.csv", "--no-report") == 0
+    days_out = pd.read_csv("out.csv", dtype=str)["day"].dropna()
+    assert set(days_out) <= set(days.dt.strftime("%Y-%m-%d"))
+    assert days_out.nunique() > 5
+
+
 def test_what_is_no_date_in_one_form_stays_text():
     from skflow.cli._dates import find_dates
 

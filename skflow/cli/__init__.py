@@ -38,7 +38,7 @@ ABOUT = """\
 Moves the rows of one table onto another: afterwards they are distributed like the rows of that
 target table, in every column and every combination of columns, and each row stays as near to where
 it was as the target allows. Numbers, whole numbers, text and yes/no may be mixed. Reads and writes
-CSV (.csv, .tsv, also with .gz; dates there are text) and Parquet (.parquet).
+CSV (.csv, .tsv, also with .gz; dates there as 2024-03-01) and Parquet (.parquet).
 """
 
 EXAMPLES = """\

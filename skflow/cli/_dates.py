@@ -49,8 +49,9 @@ class WrittenDates:
         dates : Series
             Dates, in seconds.
         """
-        dates = import_pandas().to_datetime(cells, format=self.form, errors="coerce")
-        return dates.astype("datetime64[s]")
+        pandas = import_pandas()
+        dates = pandas.to_datetime(cells, format=self.form, errors="coerce")
+        return pandas.Series(dates.astype("datetime64[s]"), cells.index)
 
     def write(self, dates: pandas.Series) -> list[str]:
         """Return the texts of dates, and none for missing ones.

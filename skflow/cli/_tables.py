@@ -18,6 +18,7 @@ from skflow.cli._files import is_text, packed, replacing, separator_of
 from skflow.cli._shell import CommandError, join
 from skflow.cli._text import TextOptions, TextRows, read_text, write_cells
 from skflow.cli._written import Written
+from skflow.tabular import import_pandas
 
 if TYPE_CHECKING:
     import pandas
@@ -79,6 +80,8 @@ def load(tables: Sequence[Rows], columns: Sequence[str], by: Sequence[str]) -> N
         kinds = [table.columns[name] for table in texts]
         tells = tables if name in by else [target]
         is_text = any(_is_text(table.frame[name]) for table in tells)
+        if any(kind.dates for kind in kinds):  # in all tables, or in none
+            is_text = not all(_are_dates(table.frame[name], name in by) for table in tables)
         if is_text or any(kind.has_zeros for kind in kinds):
             for table in texts:
                 table.take_as_text(name)
@@ -87,6 +90,13 @@ def load(tables: Sequence[Rows], columns: Sequence[str], by: Sequence[str]) -> N
 
 def _is_text(values: pandas.Series) -> bool:
     return getattr(values.dtype, "categories", values).dtype.kind == "O"
+
+
+def _are_dates(values: pandas.Series, is_strict: bool) -> bool:
+    """Whether all values are dates; Parquet's days are objects, which name other groups."""
+    if values.dtype.kind == "M" or values.isna().all():
+        return True
+    return not is_strict and import_pandas().api.types.infer_dtype(values, skipna=True) == "date"
 
 
 def _check_complete(tables: Iterable[Rows], by: Sequence[str], columns: list[str]) -> None:

@@ -27,6 +27,9 @@ from skflow.kernels._threads import deal_out
 
 __all__ = ["exponential", "sum_exponentials"]
 
+if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]  # set when numba is imported
+    raise ImportError("numba is told not to compile (NUMBA_DISABLE_JIT)")
+
 LANES = 128  # queries of a tile
 BLOCK = 1024  # rows whose terms add up in the values' precision, before they do in double
 TURNS = 8  # how often a thread comes for more work

@@ -220,7 +220,7 @@ def compiled() -> ModuleType | None:
 
     Found at the first sum and not before: importing numba takes longer than importing skflow.
     """
-    with suppress(ImportError):
+    with suppress(Exception):  # a broken numba raises whatever it likes, and costs time only
         from skflow.kernels import _compiled
 
         return _compiled

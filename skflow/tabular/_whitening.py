@@ -18,9 +18,6 @@ from skflow._utils import moments, symmetric_root
 __all__ = ["HalfWhitening"]
 
 POWER = 0.25
-# From so many rows of a target on they are moved in single precision: coordinates are of order one,
-# values come from the target's own, and kernel sums take half the time.
-SINGLE_ROWS = 4000
 
 
 class HalfWhitening:
@@ -44,11 +41,10 @@ class HalfWhitening:
         else:
             C = np.eye(d)
         self._there, self._back = symmetric_root(C, -POWER), symmetric_root(C, POWER)
-        self._dtype = np.float32 if len(Z) >= SINGLE_ROWS else np.float64
 
     def apply(self, Z: NDArray) -> NDArray:
-        """Half whiten rows, each by itself; long tables are moved in single precision."""
-        return _times(Z, self._there).astype(self._dtype, copy=False)
+        """Half whiten rows, each by itself."""
+        return _times(Z, self._there)
 
     def inverse(self, Z: NDArray) -> NDArray:
         """Return rows to their coordinates, each by itself."""
