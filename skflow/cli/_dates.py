@@ -14,14 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = ["WrittenDates", "find_dates"]
 
-# Forms, and what text has them: in others, day and month may change places.
-FORMS = {
-    "%Y-%m-%d": r"\d{4}-\d\d-\d\d",
-    "%Y-%m-%d %H:%M": r"\d{4}-\d\d-\d\d \d\d:\d\d",
-    "%Y-%m-%dT%H:%M": r"\d{4}-\d\d-\d\dT\d\d:\d\d",
-    "%Y-%m-%d %H:%M:%S": r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d",
-    "%Y-%m-%dT%H:%M:%S": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d",
-}
+# The forms that are known: in others, day and month may change places.
+FORMS = [
+    "%Y-%m-%d",
+    *("%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"),
+    *("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"),
+]
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,8 @@ def find_dates(values: Sequence[str]) -> WrittenDates | None:
     """
     if not values:
         return None
-    for form, pattern in FORMS.items():
+    for form in FORMS:
+        pattern = re.sub("%[mdHMS]", r"\\d\\d", form.replace("%Y", r"\d{4}"))  # with all zeros
         if all(re.fullmatch(pattern, value, re.ASCII) for value in values):
             dates = WrittenDates(form)
             is_day = dates.read(import_pandas().Series(values)).notna()

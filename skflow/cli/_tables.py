@@ -93,7 +93,7 @@ def _is_text(values: pandas.Series) -> bool:
 
 
 def _are_dates(values: pandas.Series, is_strict: bool) -> bool:
-    """Whether all values are dates; Parquet's days are objects, which name other groups."""
+    """Whether all values are dates; strictly, Parquet's days, which are objects, are none."""
     if values.dtype.kind == "M" or values.isna().all():
         return True
     return not is_strict and import_pandas().api.types.infer_dtype(values, skipna=True) == "date"

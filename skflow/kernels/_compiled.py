@@ -3,8 +3,8 @@ r"""The sums over all pairs in one loop, compiled for this processor.
 .. math:: S_i = Σ_j V_j e^{E_{ij}}, \qquad E_{ij} = Σ_k A_{ki} B_{kj}
 
 Exponents never leave the nearest cache, and matrix products as thin as these run at a third of the
-speed that a processor has. Importing this module needs numba and compiles for a few seconds; what
-is compiled is kept on disk.
+speed that a processor has. Importing this module needs numba. A loop is compiled when it is first
+called with a precision, for about a second, and kept on disk.
 
 .. math:: e^x = 2^n e^r, \qquad n = ⌊x / \log 2⌉, \quad |r| ≤ \tfrac12 \log 2
 
@@ -111,7 +111,10 @@ def _exp_narrowing(x: NDArray, out: NDArray) -> None:
 
 
 def _sum_tiles(A: NDArray, B: NDArray, V: NDArray, out: NDArray) -> None:
-    """Sum for tiles of queries, four rows, and four of the rows' entries, at a time."""
+    """Sum for tiles of queries, four rows, and four of the rows' entries, at a time.
+
+    Both products in one function of their own take 1.15 times the time in single precision.
+    """
     E, S = np.empty(4 * LANES, A.dtype), np.empty(len(V) * LANES, A.dtype)
     for t in range(len(A)):
         a = A[t].reshape(-1)
