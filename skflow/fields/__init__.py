@@ -22,19 +22,7 @@ Weber (2023), arXiv:2304.12906; Franceschi et al. (2023), arXiv:2305.16150.
 
 from __future__ import annotations
 
-from typing import Any
-
-from skflow._utils import from_registry
-from skflow.fields._base import (
-    Field,
-    Flow,
-    Live,
-    Recipe,
-    Replay,
-    Run,
-    compute_threads,
-    displacement,
-)
+from skflow.fields._base import Field, FieldState, FlowDefaults, Limits
 from skflow.fields._critic import CriticGradient
 from skflow.fields._denoiser_difference import DenoiserDifference
 from skflow.fields._denoisers import LearnedDenoiser
@@ -43,6 +31,7 @@ from skflow.fields._divergence import FDivergence
 from skflow.fields._input_gradient import critic_output, input_gradient, pull_back
 from skflow.fields._laplace import LaplaceMeanShift
 from skflow.fields._mmd import MMDGradient
+from skflow.fields._registry import FIELDS, make_field
 from skflow.fields._score_difference import KernelScoreDifference
 from skflow.fields._scores import Entropy, TargetScore
 from skflow.fields._stein import Stein
@@ -56,57 +45,32 @@ __all__ = [
     "Entropy",
     "FDivergence",
     "Field",
-    "Flow",
+    "FieldState",
+    "FlowDefaults",
     "KernelScoreDifference",
     "LaplaceMeanShift",
     "LearnedDenoiser",
-    "Live",
+    "Limits",
     "MMDGradient",
-    "Recipe",
-    "Replay",
-    "Run",
     "Stein",
     "TargetScore",
     "WeightedSum",
-    "compute_threads",
     "critic_output",
-    "displacement",
     "input_gradient",
     "make_field",
     "pull_back",
 ]
 
-FIELDS: dict[str, type[Field]] = {
-    "kernel": KernelScoreDifference,
-    "denoiser": DenoiserDifference,
-    "critic": CriticGradient,
-    "discriminator": Discriminator,
-    "score": TargetScore,
-    "entropy": Entropy,
-    "sum": WeightedSum,
-    "divergence": FDivergence,
-    "stein": Stein,
-    "mmd": MMDGradient,
-    "laplace": LaplaceMeanShift,
-}
-
-
-def make_field(field: Any) -> Field:
-    """Return a field given by its name or as an object.
-
-    Parameters
-    ----------
-    field : str or Field
-        A name in ``FIELDS``, or a field, which is returned as it is.
-
-    Returns
-    -------
-    field : Field
-        The field.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown.
-    """
-    return from_registry(FIELDS, field, Field, name="field")
+FIELDS.update(
+    kernel=KernelScoreDifference,
+    denoiser=DenoiserDifference,
+    critic=CriticGradient,
+    discriminator=Discriminator,
+    score=TargetScore,
+    entropy=Entropy,
+    sum=WeightedSum,
+    divergence=FDivergence,
+    stein=Stein,
+    mmd=MMDGradient,
+    laplace=LaplaceMeanShift,
+)

@@ -34,10 +34,11 @@ from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from skflow._utils import check_count, draw_evenly, lookup
-from skflow.fields._base import Frozen, Recipe, Run
+from skflow.fields._base import ALL_ROWS, FieldState, FlowDefaults, Frozen, Limits
 from skflow.fields._input_gradient import input_gradient, pull_back
-from skflow.fields._kernel import KernelField, KernelRun, Queries
-from skflow.fields._score_difference import RECIPES
+from skflow.fields._kernel import Formula, KernelField, KernelState
+from skflow.fields._population import MovingRows, Population
+from skflow.fields._score_difference import DEFAULTS
 from skflow.fields._training import limit_batch_size, seeded, snapshot
 from skflow.kernels import KernelSum
 
@@ -230,28 +231,28 @@ class CriticGradient(KernelField):
         self.n_updates = n_updates
 
     @property
-    def divisible(self) -> bool:
+    def supports_groups(self) -> bool:
         """Whether the rows of a long table may be moved in groups: the critic needs them all."""
         return False
 
     @property
-    def rests(self) -> bool:
+    def fixes_target(self) -> bool:
         """Whether rows distributed like the target stay where they are."""
         return False
 
-    def start(self, rng: np.random.Generator) -> Run:
+    def start(self, rng: np.random.Generator, limits: Limits = ALL_ROWS) -> FieldState:
         """Begin a flow with a fresh critic; ``rng`` draws batches and noise."""
         seed = int(rng.integers(2**31))
         critic = Critic(make_critic(self.critic, self.loss), self.target_, self.loss, seed)
-        return _CriticRun(self.target_, rng, critic, self.blur, self.n_updates)
+        return _CriticState(self.target_, rng, limits, critic, self.blur, self.n_updates)
 
-    def recipe(self) -> Recipe:
-        """Return what "auto" means for movers driven by this field."""
+    def defaults(self) -> FlowDefaults:
+        """Return what "auto" means for flows driven by this field."""
         make_critic(self.critic, self.loss)
         check_count(self.n_updates, name="n_updates")
         if self.blur:  # a second draw would be answered by another critic
-            return replace(RECIPES["row"], n_noise=1)
-        return Recipe(schedule="constant", align="affine", n_noise=0, step_size=_small_steps)
+            return replace(DEFAULTS["row"], n_noise=1)
+        return FlowDefaults(schedule="constant", step_size=_small_steps)
 
 
 def _small_steps(n_steps: int) -> NDArray:
@@ -259,47 +260,53 @@ def _small_steps(n_steps: int) -> NDArray:
 
 
 @dataclass(frozen=True)
-class _FrozenCritic:
+class _Slope(Formula):
     critic: Critic
-    variance: float
+    blur: bool
 
-    def __call__(self, Z: NDArray, like: NDArray, Y: NDArray) -> NDArray:
-        return Z.dtype.type(self.variance) * self.critic.velocity(Z)
+    def __call__(self, Z: KernelSum, p: Population, q: MovingRows, sigma: float) -> NDArray:
+        s = sigma if self.blur else self.critic.scale
+        return Z.dtype.type(s**2) * self.critic.velocity(Z.rows)
 
 
-class _CriticRun(KernelRun):
+class _CriticState(KernelState):
     def __init__(
         self,
         target: KernelSum,
         rng: np.random.Generator,
+        limits: Limits,
         critic: Critic,
         blur: bool,
         n_updates: int,
     ) -> None:
-        super().__init__(target, rng, 0.0)
+        super().__init__(target, rng, limits)
         self.critic, self.blur, self.n_updates = critic, blur, n_updates
 
-    def _evaluate(
-        self, queries: Queries, p: KernelSum, q: KernelSum, sigma: float, tol: float
-    ) -> tuple[NDArray, Frozen]:
-        share = np.cumsum(p.weight)
-        for _ in range(self.n_updates if self.critic.is_updated else 1):
-            X = p.rows[draw_evenly(share, q.n_rows, self.rng)]  # as many, and by their weights
-            self.critic.learn(self._blurred(X, sigma), self._blurred(q.rows, sigma), self.rng)
-        self.variance = (sigma if self.blur else self.critic.scale) ** 2
-        frozen = _FrozenCritic(self.critic, self.variance)
-        return frozen(queries.every.rows, np.arange(0), queries.rows), frozen
+    @property
+    def adversary(self) -> Critic:
+        """The critic."""
+        return self.critic
 
-    def resume(self, before: Run) -> None:
-        """Go on with the critic of an earlier run."""
-        if isinstance(before, _CriticRun):
+    def _evaluate(
+        self, Z: KernelSum, p: Population, q: MovingRows, sigma: float
+    ) -> tuple[NDArray, Formula]:
+        X, Y, share = p.rows.rows, q.rows.rows, np.cumsum(p.rows.weight)
+        for _ in range(self.n_updates if self.critic.is_updated else 1):
+            x = X[draw_evenly(share, len(Y), self.rng)]  # as many, and by their weights
+            self.critic.learn(self._blurred(x, sigma), self._blurred(Y, sigma), self.rng)
+        v = _Slope(self.critic, self.blur)
+        return v(Z, p, q, sigma), v
+
+    def resume(self, before: FieldState) -> None:
+        """Go on with the critic of an earlier flow."""
+        if isinstance(before, _CriticState):
             mine, earlier = self.critic, before.critic
             if type(mine.estimator) is type(earlier.estimator):  # unless another was chosen
                 mine.estimator = earlier.estimator
 
     def frozen(self) -> Frozen:
-        """Return the critic as it is; see `Run.frozen`."""
-        return _FrozenCritic(self.critic.copy(), self.variance)
+        """Return the critic as it is; see `FieldState.frozen`."""
+        return replace(self._last, formula=_Slope(self.critic.copy(), self.blur))
 
     def _blurred(self, rows: NDArray, sigma: float) -> NDArray:
         if not self.blur:

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -25,12 +26,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skflow._utils import check_count, check_tolerance, lookup
-from skflow.fields._base import Recipe, Run
-from skflow.fields._denoisers import At, LearnedDenoiser, make_denoiser
-from skflow.fields._kernel import KernelField, Queries
-from skflow.fields._score_difference import RECIPES
-from skflow.fields._sum import SumRun
-from skflow.fields._terms import Answer, DifferenceRun, FrozenTerm, Itself, Mean, Observed, Term
+from skflow.fields._base import ALL_ROWS, FieldState, FlowDefaults, Limits
+from skflow.fields._denoisers import Function, LearnedDenoiser, make_denoiser
+from skflow.fields._kernel import KernelField
+from skflow.fields._population import MovingRows, Population
+from skflow.fields._score_difference import DEFAULTS
+from skflow.fields._sum import SumState
+from skflow.fields._terms import Answer, DifferenceState, Itself, Mean, Observed, Term
 from skflow.kernels import KernelSum
 
 __all__ = ["SOURCES", "DenoiserDifference"]
@@ -54,20 +56,27 @@ class _Refreshed(Term):
             if type(mine.regressor_) is type(earlier.regressor_):  # unless another was chosen
                 mine.regressor_ = earlier.regressor_
 
-    def __call__(
-        self, queries: Queries, rows: KernelSum, sigma: float, tol: float
-    ) -> tuple[Answer, FrozenTerm]:
+    @property
+    def adversary(self) -> LearnedDenoiser:
+        return self.denoiser
+
+    def __call__(self, Z: KernelSum, rows: Population, q: MovingRows, sigma: float) -> Answer:
+        return Function(self.denoiser)(Z, rows, q, sigma)
+
+    def updated(
+        self, Z: KernelSum, rows: Population, q: MovingRows, sigma: float
+    ) -> tuple[Term, Answer]:
         if self.denoiser.is_updated:
             for _ in range(self.n_updates):
-                self.denoiser.update(rows, self.rng)
+                self.denoiser.update(rows.rows, self.rng)
         else:  # fitted anew, to as many rows as the target's was
-            self.denoiser.update(rows, self.rng, n_rows=self.denoiser.n_fitted)
-        frozen = At(self.denoiser.snapshot(), sigma)
-        return frozen(queries.every.rows, None, None), frozen
+            self.denoiser.update(rows.rows, self.rng, n_rows=self.denoiser.n_fitted)
+        D = Function(self.denoiser.snapshot())
+        return D, D(Z, rows, q, sigma)
 
 
 def _kernel(field: DenoiserDifference, rng: np.random.Generator) -> Term:
-    return Mean(of_source=True)
+    return Mean()
 
 
 def _observed(field: DenoiserDifference, rng: np.random.Generator) -> Term:
@@ -135,12 +144,12 @@ class DenoiserDifference(KernelField):
         return self.source != "observed"
 
     @property
-    def divisible(self) -> bool:
+    def supports_groups(self) -> bool:
         """Whether the rows of a long table may be moved in groups: none is learnt from them."""
         return self.source in ("kernel", "observed")
 
     @property
-    def rests(self) -> bool:
+    def fixes_target(self) -> bool:
         """Whether rows distributed like the target stay where they are."""
         return self.source == "kernel" and self.denoiser == "kernel" and len(set(self.weights)) == 1
 
@@ -148,20 +157,17 @@ class DenoiserDifference(KernelField):
         self.sigmas_ = sigmas
         self.denoiser_ = make_denoiser(self.denoiser).fit(self.target_, sigmas, origin, rng)
 
-    def start(self, rng: np.random.Generator) -> Run:
+    def start(self, rng: np.random.Generator, limits: Limits = ALL_ROWS) -> FieldState:
         """Begin a flow; ``rng`` draws its batches, and those of a learned D_q."""
         D_p, D_q = self.denoiser_.term(), SOURCES[self.source](self, rng)
+        difference = partial(DifferenceState, self.target_, rng, limits, tol=self.tol)
         if tuple(self.weights) == (1.0, 1.0):
-            return DifferenceRun(self.target_, rng, self.tol, D_p, D_q)
-        return SumRun(
-            [
-                (self.weights[0], DifferenceRun(self.target_, rng, self.tol, D_p, Itself())),
-                (self.weights[1], DifferenceRun(self.target_, rng, self.tol, Itself(), D_q)),
-            ]
-        )
+            return difference(D_p, D_q)
+        scores = difference(D_p, Itself()), difference(Itself(), D_q)
+        return SumState(list(zip(self.weights, scores, strict=True)))
 
-    def recipe(self) -> Recipe:
-        """Return what "auto" means for movers driven by this field."""
+    def defaults(self) -> FlowDefaults:
+        """Return what "auto" means for flows driven by this field."""
         check_tolerance(self.tol)
         check_count(self.n_updates, name="n_updates")
         make_denoiser(self.denoiser)
@@ -170,5 +176,5 @@ class DenoiserDifference(KernelField):
         if not numbers or np.shape(self.weights) != (2,) or not np.isfinite(self.weights).all():
             raise ValueError(f"weights must be two finite numbers, got {self.weights!r}.")
         if self.source == "observed":  # two draws would be answered by a mean of two modes
-            return replace(RECIPES["row"], n_noise=1)
-        return RECIPES["row"]
+            return replace(DEFAULTS["row"], n_noise=1)
+        return DEFAULTS["row"]

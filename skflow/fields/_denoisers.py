@@ -33,8 +33,8 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.neural_network import MLPRegressor
 
 from skflow._utils import check_count, check_rows, is_auto, lookup
-from skflow.fields._kernel import Queries
-from skflow.fields._terms import Answer, FrozenTerm, Mean, Term
+from skflow.fields._population import MovingRows, Population
+from skflow.fields._terms import Answer, Mean, Term
 from skflow.fields._training import (
     N_PROBE,
     FallingRate,
@@ -44,7 +44,14 @@ from skflow.fields._training import (
 )
 from skflow.kernels import KernelSum
 
-__all__ = ["DENOISERS", "At", "Denoiser", "KernelDenoiser", "LearnedDenoiser", "make_denoiser"]
+__all__ = [
+    "DENOISERS",
+    "Denoiser",
+    "Function",
+    "KernelDenoiser",
+    "LearnedDenoiser",
+    "make_denoiser",
+]
 
 FITTED_BATCHES = 10  # worth of rows, for a regressor that is fitted once
 DIFFERENCE = 0.01  # step of a finite difference, in bandwidths: learned denoisers round at 1e-7
@@ -100,40 +107,26 @@ class KernelDenoiser(Denoiser):
 
 
 @dataclass(frozen=True)
-class At:
-    """A function of z and σ, at one σ."""
+class Function(Term):
+    """A term that is a function ``D(Z, sigma)`` of z and σ, whatever the rows."""
 
     D: Callable[[NDArray, float], NDArray]
-    sigma: float
 
-    def __call__(self, Z: NDArray, like: Any, Y: Any) -> Answer:
-        return self.D(Z, self.sigma), None
+    def __call__(self, Z: KernelSum, rows: Population, q: MovingRows, sigma: float) -> Answer:
+        """Return D; see `Term`."""
+        return self.D(Z.rows, sigma), None
 
-
-class _Function(Term):
-    """A term that is a function of z and σ, whatever the rows."""
-
-    def __init__(self, D: Callable[[NDArray, float], NDArray]) -> None:
-        self.D = D
-
-    def divergence(self, Z: NDArray) -> NDArray:
+    def divergence(self, Z: NDArray, rows: Population, sigma: float) -> NDArray:
         """Divergence by central differences, two evaluations a column; see `Term`."""
-        h = self.sigma * DIFFERENCE
+        h = sigma * DIFFERENCE
         total = np.zeros(len(Z))
         for j in range(Z.shape[1]):
             step = np.zeros(Z.shape[1])
             step[j] = h
-            rows = Z.astype(np.float64)
-            ends = self.D(rows + step, self.sigma), self.D(rows - step, self.sigma)
+            x = Z.astype(np.float64)
+            ends = self.D(x + step, sigma), self.D(x - step, sigma)
             total += (ends[0][:, j] - ends[1][:, j]) / (2 * h)
         return total
-
-    def __call__(
-        self, queries: Queries, rows: KernelSum, sigma: float, tol: float
-    ) -> tuple[Answer, FrozenTerm]:
-        self.sigma = sigma
-        answer = At(self.D, sigma)
-        return answer(queries.every.rows, None, None), answer
 
 
 class _GivenDenoiser(Denoiser):
@@ -156,7 +149,7 @@ class _GivenDenoiser(Denoiser):
         return (D - self.origin_).astype(Z.dtype)
 
     def term(self) -> Term:
-        return _Function(self)
+        return Function(self)
 
 
 @dataclass(frozen=True)
@@ -297,7 +290,7 @@ class LearnedDenoiser(Denoiser):
 
     def term(self) -> Term:
         """Return the answers of the regressor."""
-        return _Function(self)
+        return Function(self)
 
     def _regressor(self, n_features: int) -> Any:
         if self.regressor is None:

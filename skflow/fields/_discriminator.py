@@ -22,14 +22,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skflow._utils import check_count, check_scale
-from skflow.fields._align import gaussian_base
-from skflow.fields._base import Frozen, Recipe, Run
+from skflow.alignment import gaussian_base
+from skflow.fields._base import ALL_ROWS, FieldState, FlowDefaults, Frozen, Limits
 from skflow.fields._critic import Critic, make_critic
 from skflow.fields._kernel import KernelField
 from skflow.fields._training import FallingRate, WeightAverage
@@ -94,7 +95,7 @@ class Discriminator(KernelField):
         self.batch_size = batch_size
 
     @property
-    def divisible(self) -> bool:
+    def supports_groups(self) -> bool:
         """Whether the rows of a long table may be moved in groups: the critic needs them all."""
         return False
 
@@ -179,21 +180,21 @@ class Discriminator(KernelField):
         return np.column_stack([2 * t - 1, np.sin(np.pi * t), np.cos(np.pi * t)])
 
     @property
-    def rests(self) -> bool:
+    def fixes_target(self) -> bool:
         """Whether rows distributed like the target stay where they are."""
         return False
 
-    def start(self, rng: np.random.Generator) -> Run:
+    def start(self, rng: np.random.Generator, limits: Limits = ALL_ROWS) -> FieldState:
         """Begin a flow; nothing in it is random."""
-        return _DiscriminatorRun(self)
+        return _DiscriminatorState(self)
 
-    def recipe(self) -> Recipe:
-        """Return what "auto" means for movers driven by this field."""
+    def defaults(self) -> FlowDefaults:
+        """Return what "auto" means for flows driven by this field."""
         check_scale(self.step_size, name="step_size")
         check_count(self.n_rounds, name="n_rounds")
         check_count(self.batch_size, name="batch_size")
         make_critic(self.critic, self.loss)
-        return Recipe(
+        return FlowDefaults(
             schedule="constant", align=None, n_noise=0, step_size=_EvenSteps(self.step_size)
         )
 
@@ -206,23 +207,18 @@ class _EvenSteps:
         return np.full(n_steps, self.total / n_steps)
 
 
-@dataclass(frozen=True)
-class _AtStep:
-    field: Discriminator
-    step: int
-
-    def __call__(self, Z: NDArray, like: Any, Y: Any) -> NDArray:
-        return self.field.velocity(Z, np.full(len(Z), self.step))
-
-
-class _DiscriminatorRun(Run):
+class _DiscriminatorState(FieldState):
     def __init__(self, field: Discriminator) -> None:
-        self.field = field
+        self.field, self.step = field, 0
 
-    def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
-        self._frozen = _AtStep(self.field, round(self.time * self.field.n_steps_))
-        return self._frozen(Z, None, Y)
+    def velocity(self, Z: NDArray, Y: NDArray, sigma: float, step: int = 0) -> NDArray:
+        self.step = step
+        return self.field.velocity(Z, np.full(len(Z), step))
 
     def frozen(self) -> Frozen:
-        """Return the critic at that time; see `Run.frozen`."""
-        return self._frozen
+        """Return the critic at that time; see `FieldState.frozen`."""
+        return partial(_velocity_at, self.field, self.step)
+
+
+def _velocity_at(field: Discriminator, step: int, Z: NDArray, like: Any, Y: Any) -> NDArray:
+    return field.velocity(Z, np.full(len(Z), step))

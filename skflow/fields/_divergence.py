@@ -34,10 +34,10 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from skflow._utils import check_scale, check_tolerance, lookup
-from skflow.fields._base import Recipe, Run
+from skflow.fields._base import ALL_ROWS, FieldState, FlowDefaults, Limits
 from skflow.fields._kernel import KernelField
-from skflow.fields._score_difference import RECIPES
-from skflow.fields._terms import DifferenceRun, Mean
+from skflow.fields._score_difference import DEFAULTS
+from skflow.fields._terms import DifferenceState, Mean
 
 __all__ = ["DIVERGENCES", "FDivergence"]
 
@@ -99,7 +99,7 @@ class _SecondDerivative:
 
 
 def _scaled_steps(scale: float, n_steps: int) -> NDArray:
-    return scale * RECIPES["row"].step_size(n_steps)
+    return scale * DEFAULTS["row"].step_size(n_steps)
 
 
 class FDivergence(KernelField):
@@ -137,18 +137,19 @@ class FDivergence(KernelField):
         self.clip = clip
         self.tol = tol
 
-    def start(self, rng: np.random.Generator) -> Run:
+    def start(self, rng: np.random.Generator, limits: Limits = ALL_ROWS) -> FieldState:
         """Begin a flow; ``rng`` draws its batches."""
-        return DifferenceRun(
-            self.target_, rng, self.tol, Mean(), Mean(of_source=True), weight=self._factor()
+        weight = self._factor()
+        return DifferenceState(
+            self.target_, rng, limits, Mean(), Mean(), weight=weight, tol=self.tol
         )
 
-    def recipe(self) -> Recipe:
-        """Return what "auto" means for movers driven by this field."""
+    def defaults(self) -> FlowDefaults:
+        """Return what "auto" means for flows driven by this field."""
         check_tolerance(self.tol)
         at_rest = float(self._factor()(np.zeros(1))[0])  # r = 1: slow divergences take long steps
         steps = partial(_scaled_steps, 1 / at_rest if at_rest > 0 else 1.0)
-        return replace(RECIPES["row"], step_size=steps)
+        return replace(DEFAULTS["row"], step_size=steps)
 
     def _factor(self) -> _Factor:
         if check_scale(self.clip, name="clip") < 1:

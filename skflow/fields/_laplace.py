@@ -16,18 +16,16 @@ Generative Modeling via Drifting (2026). arXiv:2602.04770.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skflow._utils import check_scale
-from skflow.fields._base import Recipe, Run, constant_steps
+from skflow.fields._base import ALL_ROWS, FieldState, FlowDefaults, Limits
 from skflow.fields._kernel import KernelField
-from skflow.fields._sum import SumRun
-from skflow.fields._terms import Answer, DifferenceRun, Mean, WeightedMean
-from skflow.kernels import KernelSum
+from skflow.fields._sum import SumState
+from skflow.fields._terms import DifferenceState, Mean
+from skflow.kernels import RadialKernel
 
 __all__ = ["LaplaceMeanShift"]
 
@@ -60,47 +58,25 @@ class LaplaceMeanShift(KernelField):
     def __init__(self, factors: Sequence[float] = (0.5, 1.0, 2.0)) -> None:
         self.factors = factors
 
-    def start(self, rng: np.random.Generator) -> Run:
+    def start(self, rng: np.random.Generator, limits: Limits = ALL_ROWS) -> FieldState:
         """Begin a flow; ``rng`` draws its batches."""
         share = 1 / len(self.factors)
-        return SumRun([(share, self._difference(factor, rng)) for factor in self.factors])
+        terms = [Mean(LAPLACE, factor) for factor in self.factors]
+        parts = [DifferenceState(self.target_, rng, limits, term, term) for term in terms]
+        return SumState([(share, part) for part in parts])
 
-    def recipe(self) -> Recipe:
-        """Return what "auto" means for movers driven by this field."""
+    def defaults(self) -> FlowDefaults:
+        """Return what "auto" means for flows driven by this field."""
         if np.ndim(self.factors) != 1 or len(self.factors) == 0:
             raise ValueError(f"factors must be a sequence of numbers, got {self.factors!r}.")
         for factor in self.factors:
             check_scale(factor, name="factors")
-        return Recipe(schedule="geometric", align="affine", n_noise=0, step_size=constant_steps)
-
-    def _difference(self, factor: float, rng: np.random.Generator) -> Run:
-        p, q = _LaplaceTerm(factor), _LaplaceTerm(factor, of_source=True)
-        return DifferenceRun(self.target_, rng, 0.0, p, q)
+        return FlowDefaults(schedule="geometric")
 
 
-class _LaplaceTerm(Mean):
-    def __init__(self, factor: float, of_source: bool = False) -> None:
-        super().__init__(of_source)
-        self.factor = factor
-
-    def divergence(self, Z: NDArray) -> NDArray:
-        raise TypeError("a Laplace kernel's mean has no divergence here.")
-
-    def variance(self, Z: NDArray, answer: Answer, axes: NDArray, tol: float) -> NDArray | None:
-        return None
-
-    def _mean(self, rows: KernelSum, sigma: float) -> WeightedMean:
-        return _LaplaceMean(rows, self.factor * sigma)
+def _log_laplace(square: NDArray) -> NDArray:
+    root = np.sqrt(square, out=square)
+    return np.negative(root, out=root)
 
 
-@dataclass(frozen=True)
-class _LaplaceMean(WeightedMean):
-    """Its bandwidth is τ."""
-
-    def log_kernel(self, Z: NDArray, rows: NDArray) -> NDArray:
-        return -np.sqrt(np.sum((Z - rows) ** 2, axis=1)) / self.sigma
-
-    def answer(
-        self, Z: NDArray | KernelSum, like: Any, tol: float = 0.0
-    ) -> tuple[NDArray, NDArray]:
-        return self.rows.laplace(Z.rows if isinstance(Z, KernelSum) else Z, self.sigma)
+LAPLACE = RadialKernel(_log_laplace)

@@ -16,20 +16,18 @@ Arbel, M. et al. (2019). Maximum Mean Discrepancy Gradient Flow. arXiv:1906.0437
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
-
 import numpy as np
 from numpy.typing import NDArray
 
 from skflow._utils import check_tolerance
-from skflow.fields._base import Frozen, Recipe, Run, constant_steps
-from skflow.fields._kernel import KernelField, KernelRun, Places, Queries, log_gaussian
+from skflow.fields._base import ALL_ROWS, FieldState, FlowDefaults, Limits
+from skflow.fields._kernel import Formula, KernelField, KernelState
+from skflow.fields._population import MovingRows, Population
 from skflow.kernels import KernelSum
 
 __all__ = ["MMDGradient"]
 
-ROUNDING = 64  # units in the last place of a term that count as rounding
+LAST_PLACES = 64  # units in the last place of a term that count as rounding
 
 
 class MMDGradient(KernelField):
@@ -60,49 +58,30 @@ class MMDGradient(KernelField):
     def __init__(self, tol: float = 1e-6) -> None:
         self.tol = tol
 
-    def start(self, rng: np.random.Generator) -> Run:
+    def start(self, rng: np.random.Generator, limits: Limits = ALL_ROWS) -> FieldState:
         """Begin a flow; ``rng`` draws its batches."""
-        return _MMDRun(self.target_, rng, self.tol)
+        return _MMDState(self.target_, rng, limits, self.tol)
 
-    def recipe(self) -> Recipe:
-        """Return what "auto" means for movers driven by this field."""
+    def defaults(self) -> FlowDefaults:
+        """Return what "auto" means for flows driven by this field."""
         check_tolerance(self.tol)
-        return Recipe(
-            schedule="cosine",
-            align=None,
-            n_noise=1,
-            step_size=constant_steps,
-            first_step_norm="0.1*rms",
-        )
+        return FlowDefaults(schedule="cosine", align=None, n_noise=1, first_step_norm="0.1*rms")
 
 
-@dataclass(frozen=True)
-class _FrozenGradient:
-    p: KernelSum
-    q: KernelSum
-    places: Places
-    sigma: float
-
-    def __call__(self, Z: NDArray, like: NDArray, Y: NDArray) -> NDArray:
-        kernel = partial(log_gaussian, self.sigma)
-        y, *logs = self.places.terms(self.q, self.q.log_weight, Z, like, Y, kernel)
-        own, other = (np.exp(log)[:, None] for log in logs)
-        push = (own * (Y - Z) - other * (y - Z)) / self.sigma**2
-        return (self.velocity(Z) - push).astype(Z.dtype)
-
-    def velocity(self, Z: NDArray | KernelSum, tol: float = 0.0) -> NDArray:
-        pull, S_p = self.p.gradient(Z, self.sigma, tol=tol)
-        push, S_q = self.q.gradient(Z, self.sigma, tol=tol)
+class _Gradient(Formula):
+    def __call__(self, Z: KernelSum, p: Population, q: MovingRows, sigma: float) -> NDArray:
+        pull, S_p = p.gradient(Z, sigma)
+        push, S_q = q.gradient(Z, sigma)
         v = pull - push
         # What rounding leaves of two equal terms is no velocity: the first step would magnify it.
-        rounding = ROUNDING * np.finfo(v.dtype).eps * (S_p + S_q) * self.q.radius / self.sigma**2
+        rounding = LAST_PLACES * np.finfo(v.dtype).eps * (S_p + S_q) * q.rows.radius / sigma**2
         v[np.linalg.norm(v, axis=1) <= rounding] = 0
         return v
 
 
-class _MMDRun(KernelRun):
+class _MMDState(KernelState):
     def _evaluate(
-        self, queries: Queries, p: KernelSum, q: KernelSum, sigma: float, tol: float
-    ) -> tuple[NDArray, Frozen]:
-        frozen = _FrozenGradient(p, q, queries.places, sigma)
-        return frozen.velocity(queries.every, tol), frozen
+        self, Z: KernelSum, p: Population, q: MovingRows, sigma: float
+    ) -> tuple[NDArray, Formula]:
+        v = _Gradient()
+        return v(Z, p, q, sigma), v

@@ -26,13 +26,13 @@ from numpy.typing import NDArray
 
 from skflow._utils import check_tolerance, lookup
 from skflow.bandwidth import resolve_bandwidth
-from skflow.fields._base import Recipe, Run, constant_steps
+from skflow.fields._base import ALL_ROWS, FieldState, FlowDefaults, Limits
 from skflow.fields._kernel import KernelField
-from skflow.fields._sinkhorn import SinkhornRun
-from skflow.fields._terms import DifferenceRun, Mean
+from skflow.fields._sinkhorn import SinkhornState
+from skflow.fields._terms import DifferenceState, Mean
 from skflow.kernels import KernelSum
 
-__all__ = ["RECIPES", "KernelScoreDifference", "log_ratio"]
+__all__ = ["DEFAULTS", "KernelScoreDifference", "log_ratio"]
 
 # Alignment and earlier steps leave of a velocity's noise but a few hundredths, in power, of what
 # independent rows would have: where that is all there is, rows stop (docs/quality.md).
@@ -45,15 +45,9 @@ def rising_steps(n_steps: int) -> NDArray:
     return np.linspace(0.2, 1, n_steps) if n_steps > 1 else np.ones(1)
 
 
-RECIPES = {
-    "sinkhorn": Recipe(
-        schedule="geometric",
-        align="affine",
-        n_noise=0,
-        step_size=constant_steps,
-        shrinkage=SHRINKAGE,
-    ),
-    "row": Recipe(schedule="cosine", align="affine", n_noise=2, step_size=rising_steps),
+DEFAULTS = {
+    "sinkhorn": FlowDefaults(schedule="geometric", shrinkage=SHRINKAGE),
+    "row": FlowDefaults(schedule="cosine", n_noise=2, step_size=rising_steps),
 }
 
 
@@ -131,13 +125,13 @@ class KernelScoreDifference(KernelField):
         self.normalization = normalization
         self.tol = tol
 
-    def start(self, rng: np.random.Generator) -> Run:
+    def start(self, rng: np.random.Generator, limits: Limits = ALL_ROWS) -> FieldState:
         """Begin a flow; ``rng`` draws its batches."""
         if self.normalization == "sinkhorn":
-            return SinkhornRun(self.target_, rng, self.tol)
-        return DifferenceRun(self.target_, rng, self.tol, Mean(), Mean(of_source=True))
+            return SinkhornState(self.target_, rng, limits, self.tol)
+        return DifferenceState(self.target_, rng, limits, Mean(), Mean(), tol=self.tol)
 
-    def recipe(self) -> Recipe:
-        """Return what "auto" means for movers driven by this field."""
+    def defaults(self) -> FlowDefaults:
+        """Return what "auto" means for flows driven by this field."""
         check_tolerance(self.tol)
-        return lookup(RECIPES, self.normalization, name="normalization")
+        return lookup(DEFAULTS, self.normalization, name="normalization")

@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skflow._utils import check_scale, check_tolerance
-from skflow.fields._base import Recipe, Run
+from skflow.fields._base import ALL_ROWS, FieldState, FlowDefaults, Limits
 from skflow.fields._denoisers import make_denoiser
 from skflow.fields._kernel import KernelField
-from skflow.fields._score_difference import RECIPES
-from skflow.fields._terms import DifferenceRun, Itself, Mean
+from skflow.fields._score_difference import DEFAULTS
+from skflow.fields._terms import DifferenceState, Itself, Mean
 
 __all__ = ["Entropy", "TargetScore"]
 
@@ -68,22 +68,23 @@ class TargetScore(KernelField):
         return False
 
     @property
-    def rests(self) -> bool:
+    def fixes_target(self) -> bool:
         """Whether rows distributed like the target stay where they are."""
         return False
 
     def _learn(self, sigmas: NDArray, origin: NDArray, rng: np.random.Generator) -> None:
         self.denoiser_ = make_denoiser(self.denoiser).fit(self.target_, sigmas, origin, rng)
 
-    def start(self, rng: np.random.Generator) -> Run:
+    def start(self, rng: np.random.Generator, limits: Limits = ALL_ROWS) -> FieldState:
         """Begin a flow; ``rng`` draws its batches."""
-        return DifferenceRun(self.target_, rng, self.tol, self.denoiser_.term(), Itself())
+        D_p = self.denoiser_.term()
+        return DifferenceState(self.target_, rng, limits, D_p, Itself(), tol=self.tol)
 
-    def recipe(self) -> Recipe:
-        """Return what "auto" means for movers driven by this field."""
+    def defaults(self) -> FlowDefaults:
+        """Return what "auto" means for flows driven by this field."""
         check_tolerance(self.tol)
         make_denoiser(self.denoiser)
-        return RECIPES["row"]
+        return DEFAULTS["row"]
 
 
 class Entropy(KernelField):
@@ -117,25 +118,17 @@ class Entropy(KernelField):
         self.tol = tol
 
     @property
-    def rests(self) -> bool:
+    def fixes_target(self) -> bool:
         """Whether rows distributed like the target stay where they are."""
         return False
 
-    def start(self, rng: np.random.Generator) -> Run:
+    def start(self, rng: np.random.Generator, limits: Limits = ALL_ROWS) -> FieldState:
         """Begin a flow; ``rng`` draws its batches."""
-        return _EntropyRun(self, rng)
+        D_q = Mean(factor=self.bandwidth)
+        return DifferenceState(self.target_, rng, limits, Itself(), D_q, tol=self.tol)
 
-    def recipe(self) -> Recipe:
-        """Return what "auto" means for movers driven by this field."""
+    def defaults(self) -> FlowDefaults:
+        """Return what "auto" means for flows driven by this field."""
         check_tolerance(self.tol)
         check_scale(self.bandwidth, name="bandwidth")
-        return RECIPES["row"]
-
-
-class _EntropyRun(DifferenceRun):
-    def __init__(self, field: Entropy, rng: np.random.Generator) -> None:
-        super().__init__(field.target_, rng, field.tol, Itself(), Mean(of_source=True))
-        self.bandwidth = field.bandwidth
-
-    def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
-        return super().velocity(Z, Y, self.bandwidth * sigma)
+        return DEFAULTS["row"]

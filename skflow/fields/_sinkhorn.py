@@ -30,53 +30,47 @@ Villani, C. (2009). Optimal Transport: Old and New. Springer, chapter 7 (Hopf-La
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow.fields._base import Frozen
-from skflow.fields._kernel import Queries
-from skflow.fields._terms import Answer, DifferenceRun, FrozenTerm, Mean, WeightedMean
+from skflow.fields._base import Limits
+from skflow.fields._kernel import Formula
+from skflow.fields._population import MovingRows, Population
+from skflow.fields._terms import Answer, DifferenceState, Mean
 from skflow.kernels import KernelSum
 
-__all__ = ["SinkhornRun", "TwoSidedMean"]
+__all__ = ["SinkhornState", "TwoSidedMean"]
 
 # Share of a debiased potential that the next step begins with; nothing where each step draws other
 # rows. With all of it populations with heavy tails ended up to 500 floors away (docs/quality.md).
-KEPT = 0.5
+CARRIED = 0.5
 
 
 class TwoSidedMean(Mean):
-    """Kernel mean with Sinkhorn weights: one update of both potentials, from the queries' f on.
+    """Kernel mean with Sinkhorn weights: one update of both, from the queries' potential on."""
 
-    Attributes
-    ----------
-    f : ndarray of shape (n_queries,) or None
-        The queries' potential; None is zero.
-    """
-
-    f: NDArray | None = None
-
-    def __call__(
-        self, queries: Queries, rows: KernelSum, sigma: float, tol: float
-    ) -> tuple[Answer, FrozenTerm]:
-        """Return the kernel mean, and update the potentials; see `Term`."""
-        f = np.zeros(queries.every.n_rows) if self.f is None else self.f
-        g, D, log_sum = rows.balance(queries.drawn, sigma, f[queries.numbers], tol=tol)
-        mean = self.mean = WeightedMean(rows, sigma, g, f)
-        if queries.drawn is not queries.every:
-            drawn, others = (D, log_sum), queries.others
-            D, log_sum = np.empty_like(queries.every.rows), np.empty(len(f))
-            D[queries.numbers], log_sum[queries.numbers] = drawn
-            D[others], log_sum[others] = mean.answer(queries.every.rows[others], others, tol)
-        self.f = -log_sum
-        return (D, log_sum), self._frozen(mean, queries)
-
-    def renew(self) -> None:
-        """Forget the potential."""
-        self.f = None
+    def updated(
+        self, Z: KernelSum, rows: Population, q: MovingRows, sigma: float
+    ) -> tuple[TwoSidedMean, Answer]:
+        """Balance the weights, and answer under them; see `Term`."""
+        f = np.zeros(Z.n_rows) if self.potential is None else self.potential
+        drawn = q.drawn(Z)
+        g, *answer = rows.rows.balance(drawn, sigma, f[q.numbers], tol=rows.tol)
+        mean = replace(self, log_weight=g, potential=f)
+        if drawn is Z:
+            return mean, (answer[0], answer[1])
+        D, log_sum = np.empty_like(Z.rows), np.empty(Z.n_rows)
+        D[q.numbers], log_sum[q.numbers] = answer
+        others = np.delete(np.arange(Z.n_rows), q.numbers)
+        D[others], log_sum[others] = rows.mean(
+            KernelSum(Z.rows[others]), sigma, log_weight=g, log_scale=f[others]
+        )
+        return mean, (D, log_sum)
 
 
-class SinkhornRun(DifferenceRun):
+class SinkhornState(DifferenceState):
     """A flow along the difference of two two-sided means.
 
     Parameters
@@ -85,45 +79,47 @@ class SinkhornRun(DifferenceRun):
         The target rows.
     rng : numpy.random.Generator
         Draws the batches.
+    limits : Limits
+        How many rows to use.
     tol : float
         Share of a kernel sum that may be neglected.
     """
 
-    D_p: TwoSidedMean
-    D_q: TwoSidedMean
-
-    def __init__(self, target: KernelSum, rng: np.random.Generator, tol: float) -> None:
-        super().__init__(target, rng, tol, TwoSidedMean(), TwoSidedMean(of_source=True))
-        self._last: tuple[Queries, NDArray, float] | None = None
+    def __init__(
+        self, target: KernelSum, rng: np.random.Generator, limits: Limits, tol: float
+    ) -> None:
+        super().__init__(target, rng, limits, TwoSidedMean(), TwoSidedMean(), tol=tol)
+        self._before: NDArray | None = None  # the last step's velocities
 
     def renew(self) -> None:
-        """Forget what belongs to single rows; see `Run.renew`."""
+        """Forget what belongs to single rows; see `FieldState.renew`."""
         super().renew()
-        self._last = None
+        self.D_p, self.D_q, self._before = TwoSidedMean(), TwoSidedMean(), None
 
     def _evaluate(
-        self, queries: Queries, p: KernelSum, q: KernelSum, sigma: float, tol: float
-    ) -> tuple[NDArray, Frozen]:
-        if self._last is not None:
-            self._carry_over(queries.every.rows, sigma, *self._last)
-        v, frozen = super()._evaluate(queries, p, q, sigma, tol)
-        self._last = queries, v, sigma
-        return v, frozen
+        self, Z: KernelSum, p: Population, q: MovingRows, sigma: float
+    ) -> tuple[NDArray, Formula]:
+        if self._before is not None:
+            f_p, f_q = self._carried_over(Z.rows, sigma, self._before)
+            self.D_p, self.D_q = TwoSidedMean(potential=f_p), TwoSidedMean(potential=f_q)
+        v, formula = super()._evaluate(Z, p, q, sigma)
+        self._before = v
+        return v, formula
 
-    def _carry_over(
-        self, Z: NDArray, sigma: float, before: Queries, v: NDArray, sigma_before: float
-    ) -> None:
-        """Make the last step's potentials those that this one begins with."""
-        f_p, f_q = self.D_p.f, self.D_q.f
-        assert f_p is not None
-        assert f_q is not None
-        delta = (Z - before.every.rows).astype(np.float64) / sigma_before
-        way = np.einsum("ij,ij->i", delta, delta / 2 - v.astype(np.float64) / sigma_before)
-        kept = KEPT if self.is_whole else 0.0
-        F = kept * (sigma_before / sigma) ** 2 * (f_p - f_q + way)
-        f_q = f_q.copy()
-        f_q[before.numbers] += self.D_q.mean.g
-        f_q[before.numbers] /= 2
+    def _carried_over(self, Z: NDArray, sigma: float, v: NDArray) -> tuple[NDArray, NDArray]:
+        """The potentials that a step begins with, from those that the last one ended with."""
+        last, D_q = self.step, self.step.formula.D_q
+        assert isinstance(D_q, TwoSidedMean)
+        (_, log_p), (_, log_q) = last.answers
+        assert log_p is not None
+        assert log_q is not None
+        f_p, f_q = -log_p, -log_q
+        delta = (Z - last.Z).astype(np.float64) / last.sigma
+        way = np.einsum("ij,ij->i", delta, delta / 2 - v.astype(np.float64) / last.sigma)
+        carried = CARRIED if self.is_whole else 0.0
+        F = carried * (last.sigma / sigma) ** 2 * (f_p - f_q + way)
+        f_q[last.q.numbers] += D_q.log_weight
+        f_q[last.q.numbers] /= 2
         # a row that was not drawn counts as if it had been, and were alone with itself
-        f_q = np.minimum(f_q, np.log(before.drawn.n_rows) / 2)
-        self.D_p.f, self.D_q.f = f_q + F, f_q
+        f_q = np.minimum(f_q, np.log(last.q.rows.n_rows) / 2)
+        return f_q + F, f_q

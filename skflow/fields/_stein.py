@@ -17,7 +17,6 @@ Models. arXiv:2305.16150, eq. 17.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,10 +24,11 @@ from numpy.typing import NDArray
 
 from skflow._utils import check_tolerance
 from skflow.bandwidth import resolve_bandwidth
-from skflow.fields._base import Frozen, Recipe, Run, constant_steps
+from skflow.fields._base import ALL_ROWS, FieldState, FlowDefaults, Limits
 from skflow.fields._denoisers import make_denoiser
-from skflow.fields._kernel import KernelField, KernelRun, Places, Queries, log_gaussian
-from skflow.fields._terms import FrozenTerm, Term
+from skflow.fields._kernel import Formula, KernelField, KernelState
+from skflow.fields._population import MovingRows, Population
+from skflow.fields._terms import Term
 from skflow.kernels import KernelSum
 
 __all__ = ["Stein"]
@@ -78,64 +78,60 @@ class Stein(KernelField):
         self.denoiser_ = make_denoiser(self.denoiser).fit(self.target_, sigmas, origin, rng)
 
     @property
-    def rests(self) -> bool:
+    def fixes_target(self) -> bool:
         """Whether rows distributed like the target stay where they are."""
         return False
 
-    def start(self, rng: np.random.Generator) -> Run:
+    def start(self, rng: np.random.Generator, limits: Limits = ALL_ROWS) -> FieldState:
         """Begin a flow; ``rng`` draws its batches."""
         term = self.denoiser_.term()
-        return _SteinRun(self.target_, rng, self.tol, term, self.bandwidth)
+        return _SteinState(self.target_, rng, limits, self.tol, term, self.bandwidth)
 
-    def recipe(self) -> Recipe:
-        """Return what "auto" means for movers driven by this field."""
+    def defaults(self) -> FlowDefaults:
+        """Return what "auto" means for flows driven by this field."""
         check_tolerance(self.tol)
         resolve_bandwidth(self.bandwidth, np.arange(3.0)[:, None], name="bandwidth")
         make_denoiser(self.denoiser)
-        return Recipe(schedule="geometric", align="affine", n_noise=0, step_size=constant_steps)
+        return FlowDefaults(schedule="geometric")
 
 
 @dataclass(frozen=True)
-class _FrozenDirection:
-    D_p: FrozenTerm
-    q: KernelSum
+class _Direction(Formula):
+    D_p: Term
     pull: NDArray  # (n_drawn, n_features): σ² ∇log p at the rows of q
-    sigma: float
     b: float
-    places: Places
 
-    def __call__(self, Z: NDArray, like: NDArray, Y: NDArray) -> NDArray:
-        kernel = partial(log_gaussian, self.b)
-        y, *logs = self.places.terms(self.q, self.q.log_weight, Z, like, Y, kernel)
-        own, other = (np.exp(log)[:, None] for log in logs)
-        place = self.places.among_drawn(like, self.q.n_rows)
-        push = (self.sigma / self.b) ** 2
-        new = (self.D_p(Y, like, Y)[0] - Y) + push * (Z - Y)
-        old = self.pull[place] + push * (Z - y)
-        return (self.velocity(Z) + (own * new - other * old)).astype(Z.dtype)
+    def __call__(self, Z: KernelSum, p: Population, q: MovingRows, sigma: float) -> NDArray:
+        def own_values() -> NDArray:
+            own = KernelSum(q.own)
+            return np.hstack([self.D_p(own, p, q, sigma)[0] - q.own, q.own])
 
-    def velocity(self, Z: NDArray) -> NDArray:
-        values = np.hstack([self.pull, self.q.rows])
-        mean, log_sum = self.q.average(Z, self.b, values)
-        d, k = Z.shape[1], np.exp(log_sum)[:, None]
-        v = k * (mean[:, :d] + (self.sigma / self.b) ** 2 * (Z - mean[:, d:]))
+        values = np.hstack([self.pull, q.rows.rows])
+        mean, log_sum = q.average(Z, self.b, values, own_values)
+        d, k = Z.n_features, np.exp(log_sum)[:, None]
+        v = k * (mean[:, :d] + (sigma / self.b) ** 2 * (Z.rows - mean[:, d:]))
         return v.astype(Z.dtype)
 
 
-class _SteinRun(KernelRun):
+class _SteinState(KernelState):
     def __init__(
-        self, target: KernelSum, rng: np.random.Generator, tol: float, D_p: Term, bandwidth: Any
+        self,
+        target: KernelSum,
+        rng: np.random.Generator,
+        limits: Limits,
+        tol: float,
+        D_p: Term,
+        bandwidth: Any,
     ) -> None:
-        super().__init__(target, rng, tol)
+        super().__init__(target, rng, limits, tol)
         self.D_p, self.bandwidth = D_p, bandwidth
 
     def _evaluate(
-        self, queries: Queries, p: KernelSum, q: KernelSum, sigma: float, tol: float
-    ) -> tuple[NDArray, Frozen]:
-        (D, _), D_p = self.D_p(Queries.of(q.rows, q.rows), p, sigma, tol)
-        b = self._bandwidth(q.rows, queries.every.n_rows)
-        frozen = _FrozenDirection(D_p, q, D - q.rows, sigma, b, queries.places)
-        return frozen.velocity(queries.every.rows), frozen
+        self, Z: KernelSum, p: Population, q: MovingRows, sigma: float
+    ) -> tuple[NDArray, Formula]:
+        pull = self.D_p(q.rows, p, q, sigma)[0] - q.rows.rows
+        v = _Direction(self.D_p, pull, self._bandwidth(q.rows.rows, q.n_rows))
+        return v(Z, p, q, sigma), v
 
     def _bandwidth(self, Y: NDArray, n_rows: int) -> float:
         if len(Y) < 2 or not np.ptp(Y, axis=0).any():

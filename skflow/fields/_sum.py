@@ -15,7 +15,7 @@ Models. arXiv:2305.16150, table 2.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from skflow._utils import check_rows
-from skflow.fields._base import Field, Frozen, Recipe, Run
+from skflow.fields._base import ALL_ROWS, Field, FieldState, FlowDefaults, Frozen, Limits
+from skflow.fields._registry import make_field
 
-__all__ = ["SumRun", "WeightedSum"]
+__all__ = ["SumState", "WeightedSum"]
 
 
 class WeightedSum(Field):
@@ -69,14 +70,14 @@ class WeightedSum(Field):
         return any(field.sees_source for _, field, _ in self._parts())
 
     @property
-    def divisible(self) -> bool:
+    def supports_groups(self) -> bool:
         """Whether the rows of a long table may be moved in groups, by all the parts."""
-        return all(field.divisible for _, field, _ in self._parts())
+        return all(field.supports_groups for _, field, _ in self._parts())
 
     @property
-    def rests(self) -> bool:
+    def fixes_target(self) -> bool:
         """Whether rows distributed like the target stay where they are, in all the parts."""
-        return all(field.rests and rows is None for _, field, rows in self._parts())
+        return all(field.fixes_target and rows is None for _, field, rows in self._parts())
 
     def fit(
         self,
@@ -100,17 +101,15 @@ class WeightedSum(Field):
             self.fields_.append((factor, fitted))
         return self
 
-    def start(self, rng: np.random.Generator) -> Run:
+    def start(self, rng: np.random.Generator, limits: Limits = ALL_ROWS) -> FieldState:
         """Begin a flow; ``rng`` draws the batches of all parts."""
-        return SumRun([(factor, field.start(rng)) for factor, field in self.fields_])
+        return SumState([(factor, field.start(rng, limits)) for factor, field in self.fields_])
 
-    def recipe(self) -> Recipe:
-        """Return what "auto" means for movers: what it means to the first part."""
-        return self._parts()[0][1].recipe()
+    def defaults(self) -> FlowDefaults:
+        """Return what "auto" means for flows: what it means to the first part."""
+        return self._parts()[0][1].defaults()
 
     def _parts(self) -> list[tuple[float, Field, Any]]:
-        from skflow.fields import make_field  # the registry holds this class, too
-
         parts = []
         for part in self.parts:
             is_part = isinstance(part, tuple) and len(part) in (2, 3)
@@ -127,58 +126,62 @@ class WeightedSum(Field):
 
 
 @dataclass(frozen=True)
-class _FrozenSum:
-    parts: list[tuple[float, Frozen]]
+class _Sum:
+    """Weighted sum of velocities, live or frozen."""
 
-    def __call__(self, Z: NDArray, like: NDArray, Y: NDArray) -> NDArray:
-        return _sum([(factor, frozen(Z, like, Y)) for factor, frozen in self.parts])
+    parts: list[tuple[float, Callable[..., NDArray]]]
+
+    def __call__(self, *at: Any) -> NDArray:
+        (factor, velocity), *others = self.parts
+        v = velocity(*at)
+        total = v.dtype.type(factor) * v
+        for factor, velocity in others:
+            total += total.dtype.type(factor) * velocity(*at)
+        return total
 
 
-class SumRun(Run):
+class SumState(FieldState):
     """A flow along a weighted sum.
 
     Parameters
     ----------
-    runs : list of (float, Run)
-        The weights, and the runs of the parts.
+    parts : list of (float, FieldState)
+        The weights, and the states of the parts.
     """
 
-    def __init__(self, runs: list[tuple[float, Run]]) -> None:
-        self.runs = runs
+    def __init__(self, parts: list[tuple[float, FieldState]]) -> None:
+        self.parts = parts
+        self._velocity = _Sum([(factor, part.velocity) for factor, part in parts])
 
-    def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
-        """Weighted sum of the parts' velocities; see `Run.velocity`."""
-        for _, run in self.runs:
-            self.tell(run)
-        return _sum([(factor, run.velocity(Z, Y, sigma)) for factor, run in self.runs])
+    @property
+    def adversary(self) -> Any:
+        """What the first part that learns from the moving rows has learnt; None if none does."""
+        known = [part.adversary for _, part in self.parts]
+        return next((adversary for adversary in known if adversary is not None), None)
 
-    def resume(self, before: Run) -> None:
-        """Let the parts go on; see `Run.resume`."""
-        if isinstance(before, SumRun):
-            for (_, run), (_, earlier) in zip(self.runs, before.runs, strict=True):
-                run.resume(earlier)
+    def velocity(self, Z: NDArray, Y: NDArray, sigma: float, step: int = 0) -> NDArray:
+        """Weighted sum of the parts' velocities; see `FieldState.velocity`."""
+        return self._velocity(Z, Y, sigma, step)
 
-    def divergence(self) -> NDArray:
-        """Weighted sum of the parts' divergences; see `Run.divergence`."""
-        return np.sum([factor * run.divergence() for factor, run in self.runs], axis=0)
+    def frozen(self) -> Frozen:
+        """Return the sum of the parts' last velocities; see `FieldState.frozen`."""
+        return _Sum([(factor, part.frozen()) for factor, part in self.parts])
 
-    def noise_share(self) -> float | None:
-        """Share of noise of a single part; of several it is not known. See `Run.noise_share`."""
-        return self.runs[0][1].noise_share() if len(self.runs) == 1 else None
+    def resume(self, before: FieldState) -> None:
+        """Let the parts go on; see `FieldState.resume`."""
+        if isinstance(before, SumState):
+            for (_, part), (_, earlier) in zip(self.parts, before.parts, strict=True):
+                part.resume(earlier)
 
     def renew(self) -> None:
         """Let the parts forget what belongs to single rows."""
-        for _, run in self.runs:
-            run.renew()
+        for _, part in self.parts:
+            part.renew()
 
-    def frozen(self) -> Frozen:
-        """Return the sum of the parts' last velocities; see `Run.frozen`."""
-        return _FrozenSum([(factor, run.frozen()) for factor, run in self.runs])
+    def divergence(self) -> NDArray:
+        """Weighted sum of the parts' divergences; see `FieldState.divergence`."""
+        return np.sum([factor * part.divergence() for factor, part in self.parts], axis=0)
 
-
-def _sum(parts: list[tuple[float, NDArray]]) -> NDArray:
-    (factor, v), *others = parts
-    total = v.dtype.type(factor) * v
-    for factor, v in others:
-        total += v.dtype.type(factor) * v
-    return total
+    def noise_to_signal(self) -> float | None:
+        """Ratio of a single part; of several it is not known. See `FieldState.noise_to_signal`."""
+        return self.parts[0][1].noise_to_signal() if len(self.parts) == 1 else None

@@ -1,7 +1,20 @@
-"""What moves rows: the target side of a fit, groups of long tables, recorded ways, marginals."""
+"""What moves rows: the target side of a fit, the step, groups of long tables, marginals."""
 
 from __future__ import annotations
 
 from skflow.flow._marginals import MATCHED_ROWS, Marginal, MonotoneMap
+from skflow.flow._step import Flow, LiveFlow, Recording, Replay, StepSizes, displacement
+from skflow.kernels import compute_threads
 
-__all__ = ["MATCHED_ROWS", "Marginal", "MonotoneMap"]
+__all__ = [
+    "MATCHED_ROWS",
+    "Flow",
+    "LiveFlow",
+    "Marginal",
+    "MonotoneMap",
+    "Recording",
+    "Replay",
+    "StepSizes",
+    "compute_threads",
+    "displacement",
+]

@@ -7,16 +7,62 @@ And the cost is that of so many small tables: linear in the rows.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow.fields._base import Field, Frozen, Run
+from skflow._utils import is_auto
+from skflow.fields import Field, FieldState, Limits
+from skflow.fields._base import Frozen
 from skflow.kernels import compute_threads, deal_out
 
-__all__ = ["Groups"]
+__all__ = ["GROUP_ROWS", "Groups", "start_state"]
+
+GROUP_ROWS = 2000  # most rows that "auto" batches move as one population, onto as many target rows
 
 
-class Groups(Run):
+def start_state(
+    field: Field,
+    rng: np.random.Generator,
+    batch_size: Any,
+    n_rows: int,
+    n_target: int,
+    *,
+    is_recorded: bool,
+) -> FieldState:
+    """Begin a flow of so many rows, in groups if they are many.
+
+    Parameters
+    ----------
+    field : Field
+        The fitted field.
+    rng : numpy.random.Generator
+        Source of the state's randomness.
+    batch_size : int, None or "auto"
+        Rows that a step's means are estimated from; None is all; "auto" divides long tables.
+    n_rows, n_target : int
+        Number of moving rows, and of target rows.
+    is_recorded : bool
+        Whether every row's steps will be repeated one by one: its rows are one population then.
+
+    Returns
+    -------
+    state : FieldState
+        The field's state, or those of groups.
+    """
+    if not is_auto(batch_size):
+        return field.start(rng, Limits(batch_size, by_row=is_recorded))
+    if not field.supports_groups:
+        size = GROUP_ROWS if max(n_rows, n_target) > GROUP_ROWS else None
+        return field.start(rng, Limits(size, by_row=is_recorded))
+    n_groups = 1 if is_recorded else -(-n_rows // GROUP_ROWS)
+    n_used = max(GROUP_ROWS, -(-n_rows // n_groups))
+    limits = Limits(n_target=n_used, by_row=is_recorded)
+    return field.start(rng, limits) if n_groups == 1 else Groups(field, n_groups, rng, limits)
+
+
+class Groups(FieldState):
     """Flows of a field side by side: of k groups the i-th has every k-th row, from the i-th on.
 
     Parameters
@@ -27,37 +73,41 @@ class Groups(Run):
         Number of groups.
     rng : numpy.random.Generator
         Draws their seeds.
+    limits : Limits
+        How many rows each of them may use.
     """
 
-    def __init__(self, field: Field, n_groups: int, rng: np.random.Generator) -> None:
+    def __init__(
+        self, field: Field, n_groups: int, rng: np.random.Generator, limits: Limits
+    ) -> None:
         seeds = rng.integers(2**63, size=n_groups)
-        self.runs = [field.start(np.random.default_rng(seed)) for seed in seeds]
+        self.states = [field.start(np.random.default_rng(seed), limits) for seed in seeds]
 
-    def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
-        """Velocities of all rows, each by its group; see `Run.velocity`."""
+    def velocity(self, Z: NDArray, Y: NDArray, sigma: float, step: int = 0) -> NDArray:
+        """Velocities of all rows, each by its group; see `FieldState.velocity`."""
         v = np.empty_like(Z)
 
         def group(i: int) -> None:
-            run, part = self.runs[i], slice(i, None, len(self.runs))
-            self.tell(run)
+            part = slice(i, None, len(self.states))
             y = np.ascontiguousarray(Y[part])
+            z = y if Z is Y else np.ascontiguousarray(Z[part])
             with compute_threads(1):  # a group is one thread's work, from first to last
-                v[part] = run.velocity(y if Z is Y else np.ascontiguousarray(Z[part]), y, sigma)
+                v[part] = self.states[i].velocity(z, y, sigma, step)
 
         with compute_threads() as n_threads:
-            deal_out(len(self.runs), group, n_threads)
+            deal_out(len(self.states), group, n_threads)
         return v
 
-    def noise_share(self) -> float | None:
-        """Mean share of noise of the groups; see `Run.noise_share`."""
-        shares = [run.noise_share() for run in self.runs]
-        known = [share for share in shares if share is not None]
-        return float(np.mean(known)) if len(known) == len(shares) else None
+    def noise_to_signal(self) -> float | None:
+        """Mean ratio of the groups; see `FieldState.noise_to_signal`."""
+        ratios = [state.noise_to_signal() for state in self.states]
+        known = [ratio for ratio in ratios if ratio is not None]
+        return float(np.mean(known)) if len(known) == len(ratios) else None
 
     def renew(self) -> None:
         """Let every group forget what belongs to single rows."""
-        for run in self.runs:
-            run.renew()
+        for state in self.states:
+            state.renew()
 
     def frozen(self) -> Frozen:
         """Refuse: rows that are to be repeated are one group."""

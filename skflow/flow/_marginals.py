@@ -27,7 +27,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Marginal", "MonotoneMap", "marginals_of", "match_marginals", "unlike_marginals"]
+__all__ = [
+    "Marginal",
+    "MonotoneMap",
+    "marginals_of",
+    "match_marginals",
+    "missing_maps",
+    "unlike_marginals",
+]
 
 MATCHED_ROWS = 30  # fewer moved rows are not spread over all quantiles of a column
 SHARED = 1.5  # target rows that a value stands for, from which on it is an atom
@@ -243,3 +250,27 @@ def unlike_marginals(Y: NDArray, marginals: Sequence[Marginal], n: float) -> NDA
         statistic = np.abs(below - level).max()
         unlike[j] = marginal.has_ties or statistic > CRITICAL / np.sqrt(n)
     return unlike
+
+
+def missing_maps(Y: NDArray, marginals: Sequence[Marginal]) -> list[MonotoneMap | None]:
+    """Maps of the columns that moved rows still miss, None of all others.
+
+    Parameters
+    ----------
+    Y : ndarray of shape (n_rows, n_features)
+        Rows at the end of their flow.
+    marginals : sequence of Marginal
+        What every column is to be distributed like.
+
+    Returns
+    -------
+    maps : list of MonotoneMap or None
+        Those of columns that target rows share values of, or that moved rows are farther from than
+        fresh rows would be; none of fewer than 30 rows.
+    """
+    if len(Y) < MATCHED_ROWS:
+        return [None] * len(marginals)
+    return [
+        marginal.map_from(y) if marginal.has_ties or marginal.is_missed_by(y) else None
+        for marginal, y in zip(marginals, Y.T, strict=True)
+    ]

@@ -36,12 +36,13 @@ from skflow._utils import (
     unwrap_source,
     warn_if_sliced,
 )
-from skflow.fields import Live, Run, compute_threads, displacement
-from skflow.fields._align import ALIGNMENTS
+from skflow.alignment import ALIGNMENTS
+from skflow.fields import FieldState, Limits
 from skflow.fields._training import make_regressor
+from skflow.flow import LiveFlow, compute_threads, displacement
+from skflow.flow._base import BaseFlow
 from skflow.flow._callbacks import FitTask, ends_callbacks
 from skflow.flow._marginals import MonotoneMap, unlike_marginals
-from skflow.flow._mover import Mover
 from skflow.generators._priors import draw_spread, make_prior
 from skflow.generators._regressors import Frame, Learner, default_perceptron
 from skflow.metrics import energy_distance
@@ -55,7 +56,7 @@ LARGEST = 1e30  # value that a generator may return: single precision ends at 3e
 KEEP_EVERY = 10  # steps between copies of a state to fall back to
 
 
-class BaseGenerator(Mover):
+class BaseGenerator(BaseFlow):
     """Base class of all generators: parameters in, one loop, a regressor out."""
 
     generator: Any
@@ -70,7 +71,7 @@ class BaseGenerator(Mover):
     n_iter_no_change: int
     warm_start: bool
     _n_source: int | None = None  # rows of the source, if there is one
-    _run: Run | None = None  # of the last training, if another may go on
+    _state: FieldState | None = None  # of the last training, if another may go on
     _precision = np.float32  # in which regressors learn
     _n_trainings: int
     _learner: Learner
@@ -197,7 +198,7 @@ class BaseGenerator(Mover):
 
     def _make_frame(self, xi: NDArray) -> Frame:
         (latent_dim, d), X = (xi.shape[1], self.n_features_in_), self._target
-        if self._fitted_recipe.align is None:  # the generator returns rows, nothing else
+        if self._fitted_defaults.align is None:  # the generator returns rows, nothing else
             zeros, ones = np.zeros(latent_dim), np.ones(latent_dim)
             return Frame(zeros, ones, np.zeros((latent_dim, d)), -self.center_, 1.0)
         spread = xi.std(axis=0)
@@ -205,7 +206,7 @@ class BaseGenerator(Mover):
         scale = float(np.sqrt(self._weight @ np.sum(X.astype(np.float64) ** 2, axis=1) / d)) or 1.0
         center, matrix, offset = xi.mean(axis=0), np.zeros((latent_dim, d)), np.zeros(d)
         if latent_dim == d:
-            align = lookup(ALIGNMENTS, self._fitted_recipe.align, name="align")
+            align = lookup(ALIGNMENTS, self._fitted_defaults.align, name="align")
             center, matrix, offset = align(xi, X, self._weight)
         return Frame(center, width, matrix, offset, scale)
 
@@ -244,7 +245,7 @@ class BaseGenerator(Mover):
                 if since >= self.n_iter_no_change:
                     break
         except _Diverged as diverged:
-            best, self._run = diverged.good, None
+            best, self._state = diverged.good, None
             raise ValueError(
                 f"the generator diverged at step {diverged.step + 1}: it returned rows that are "
                 f"not finite. Choose a smaller step_size (now {self.step_size!r}) or learning_rate "
@@ -253,24 +254,24 @@ class BaseGenerator(Mover):
             ) from None
         finally:
             self._finish(best)
-            if self._run is not None:
-                self._keep(self._run)
+            if self._state is not None:
+                self._keep(self._state)
             if not self.warm_start:
-                self._run = None
+                self._state = None
 
-    def _keep(self, run: Run) -> None:
-        """Keep what the run has learnt, as attributes."""
+    def _keep(self, state: FieldState) -> None:
+        """Keep what the field has learnt from the generator's rows, as attributes."""
 
     def _epochs(self, n_epochs: int, rng: np.random.Generator) -> Iterator[Learner]:
         """Train, and yield the learner as it is after every epoch."""
         learner, n = self._learner, len(self.sigmas_)
         rates = learner.learning_rates(self.learning_rate, n_epochs * n)
         good = learner.copy()
-        flow = Live(self.field_.start(rng), rng, n)
-        if self._n_trainings > 1 and self._run is not None:
-            flow.run.resume(self._run)  # an adversary goes on like the generator
-        self._run = flow.run
-        flow.run.batch_size = self.batch_size
+        state = self.field_.start(rng, Limits(self.batch_size))
+        if self._n_trainings > 1 and self._state is not None:
+            state.resume(self._state)  # an adversary goes on like the generator
+        self._state = state
+        flow = LiveFlow(state, rng, self._new_step_sizes())
         for epoch in range(n_epochs):
             for k in range(n):
                 step = epoch * n + k
@@ -287,20 +288,20 @@ class BaseGenerator(Mover):
         """Number of the bandwidth that step k of an epoch uses."""
         return k
 
-    def _step(self, learner: Learner, flow: Live, k: int, rng: np.random.Generator) -> None:
+    def _step(self, learner: Learner, flow: LiveFlow, k: int, rng: np.random.Generator) -> None:
         """One step of algorithm 2."""
         xi = self._prior(self._n_drawn(), rng)
         Y = learner.outputs(xi)
         _check_finite(Y)
-        flow.run.renew()
+        flow.state.renew()
         dY = displacement(
             flow,
             Y.astype(self._precision),
             float(self.sigmas_[k]),
             noise_level=float(self.noise_levels_[k]),
-            n_noise=self._fitted_recipe.n_noise,
+            n_noise=self._fitted_defaults.n_noise,
         ).astype(np.float64)
-        dY *= self._step_size(flow, dY, k)
+        dY *= flow.step_size(dY)
         _check_finite(dY)
         self.loss_curve_.append(float(np.mean(np.sum(dY**2, axis=1))))
         learner.learn(xi, Y + dY)

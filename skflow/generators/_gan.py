@@ -18,8 +18,7 @@ from __future__ import annotations
 from typing import Any
 
 from skflow._utils import check_count
-from skflow.fields import CriticGradient, Field, Recipe
-from skflow.fields._base import constant_steps
+from skflow.fields import CriticGradient, Field, FieldState, FlowDefaults
 from skflow.fields._critic import make_critic
 from skflow.generators._base import BaseGenerator
 
@@ -191,11 +190,11 @@ class GANGenerator(BaseGenerator):
     def _default_generator(self) -> Any:
         return make_critic(None, "least_squares", batch_size=self._n_drawn(), shuffle=False)
 
-    def _keep(self, run: Any) -> None:
-        self.critic_ = run.critic.estimator
+    def _keep(self, state: FieldState) -> None:
+        self.critic_ = state.adversary.estimator
 
-    def _auto(self) -> Recipe:
-        return Recipe(schedule="constant", align="affine", n_noise=0, step_size=constant_steps)
+    def _auto(self) -> FlowDefaults:
+        return FlowDefaults(schedule="constant")
 
     def _check_parameters(self) -> None:
         check_count(self.n_critic, name="n_critic")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from skflow._utils import call_for_rows, check_count, check_rows, draw_rows, lookup
-from skflow.fields._align import even_uniform
+from skflow.alignment import even_uniform
 
 __all__ = ["Prior", "draw_spread", "make_prior"]
 

@@ -20,9 +20,7 @@ from typing import Any
 import numpy as np
 
 from skflow._utils import check_count
-from skflow.fields import DenoiserDifference, Field, Recipe
-from skflow.fields._base import constant_steps
-from skflow.fields._terms import DifferenceRun
+from skflow.fields import DenoiserDifference, Field, FieldState, FlowDefaults
 from skflow.generators._base import BaseGenerator
 from skflow.schedules import KarrasSchedule
 
@@ -196,18 +194,17 @@ class ScoreGANGenerator(BaseGenerator):
             self.denoiser, source="learned", weights=self.weights, n_updates=self.n_updates
         )
 
-    def _keep(self, run: Any) -> None:
-        difference: Any = run if isinstance(run, DifferenceRun) else run.runs[1][1]
-        self.denoiser_ = difference.D_q.denoiser
+    def _keep(self, state: FieldState) -> None:
+        self.denoiser_ = state.adversary
 
-    def _auto(self) -> Recipe:
+    def _auto(self) -> FlowDefaults:
         schedule = KarrasSchedule(sigma_min="nn_column", rho=3.0)
-        return Recipe(schedule=schedule, align="affine", n_noise=1, step_size=constant_steps)
+        return FlowDefaults(schedule=schedule, n_noise=1)
 
     def _level(self, k: int, rng: np.random.Generator) -> int:
         return int(rng.integers(len(self.sigmas_)))
 
     def _check_parameters(self) -> None:
         check_count(self.n_updates, name="n_updates")
-        self.field.recipe()  # refuses what is no denoiser, and no weights
+        self.field.defaults()  # refuses what is no denoiser, and no weights
         super()._check_parameters()

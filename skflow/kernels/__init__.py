@@ -35,11 +35,15 @@ from skflow.kernels._functions import (
     log_kernel_density,
     mean_distance,
 )
+from skflow.kernels._radial import GAUSSIAN, GaussianKernel, RadialKernel
 from skflow.kernels._sums import KernelSum
 from skflow.kernels._threads import compute_threads, deal_out
 
 __all__ = [
+    "GAUSSIAN",
+    "GaussianKernel",
     "KernelSum",
+    "RadialKernel",
     "compute_threads",
     "deal_out",
     "kernel_gradient",

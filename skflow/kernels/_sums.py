@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ from skflow.kernels._near import MIN_ROWS, Leaves, is_near, near_sums
 from skflow.kernels._threads import compute_threads, deal_out
 from skflow.kernels._tiles import (
     cut,
-    distance,
     distance_factors,
     join,
     query_factors,
@@ -351,18 +351,29 @@ class KernelSum:
         share = np.exp(np.minimum(log_square - 2 * log_sum, 0))  # Σ W² is at most one
         return np.maximum(second - D * (2 * first - D), 0) * share[:, None] * self.unit**2
 
-    def laplace(self, Z: NDArray, tau: float) -> tuple[NDArray, NDArray]:
-        r"""Mean and log of the sum of a Laplace kernel, which falls with the distance itself.
+    def radial_sums(
+        self,
+        Z: NDArray,
+        sigma: float,
+        log_kernel: Callable[[NDArray], NDArray],
+        *,
+        log_weight: NDArray | None = None,
+    ) -> tuple[NDArray, NDArray]:
+        r"""Mean and log of the sum of any kernel that is a function of the distance.
 
         .. math:: D(z_i) = Σ_j W_{ij} x_j / Σ_j W_{ij}, \quad  s_i = \log Σ_j W_{ij}, \quad
-                  W_{ij} = w_j \exp(-‖z_i - x_j‖ / τ)
+                  W_{ij} = w_j e^{g_j + φ(‖z_i - x_j‖² / σ²)}
 
         Parameters
         ----------
         Z : ndarray of shape (n_queries, n_features)
             Queries.
-        tau : float
-            τ, in the units of the data.
+        sigma : float
+            Bandwidth, in the units of the data.
+        log_kernel : callable
+            φ, of an array of squared distances in bandwidths, which it may overwrite.
+        log_weight : ndarray of shape (n_rows,), default=None
+            The g (zero if None).
 
         Returns
         -------
@@ -371,22 +382,24 @@ class KernelSum:
         log_sum : ndarray of shape (n_queries,), float64
             s.
         """
-        x, factor = self.inside(self.rows), -self.unit / tau
+        x, factor = self.inside(self.rows), (self.unit / sigma) ** 2
         _, B = distance_factors(x)
-        V = np.vstack([x.T, np.ones(self.n_rows)]) * self.weight
+        top = 0.0 if log_weight is None else float(log_weight.max())
+        weight = self.weight if log_weight is None else self.weight * np.exp(log_weight - top)
+        V = np.vstack([x.T, np.ones(self.n_rows)]) * weight
         mean, log_sum = np.empty(Z.shape, self.dtype), np.empty(len(Z))
 
         def exponent(E: NDArray) -> NDArray:
-            return np.multiply(distance(E), factor, out=E)
+            return log_kernel(np.multiply(np.maximum(E, 0, out=E), factor, out=E))
 
         with compute_threads() as n_threads:
             for start in range(0, len(Z), SLAB_ROWS):
                 part = slice(start, start + SLAB_ROWS)
                 A, _ = distance_factors(self.inside(Z[part]))
                 totals, tops = stream_safely(cut(A), B, V, exponent, n_threads)
-                sums, top = join(totals, len(A)), join(tops, len(A))[:, 0]
+                sums, top_kernel = join(totals, len(A)), join(tops, len(A))[:, 0]
                 mean[part] = sums[:, :-1] / sums[:, -1:] * self.unit + self.center
-                log_sum[part] = np.log(sums[:, -1]) + top
+                log_sum[part] = np.log(sums[:, -1]) + top_kernel + top
         return mean, log_sum
 
     def _all_sums(

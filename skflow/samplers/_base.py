@@ -40,20 +40,17 @@ from skflow._utils import (
     warn,
     warn_if_sliced,
 )
-from skflow.fields import Flow, Live, Replay, compute_threads, displacement
-from skflow.fields._align import ALIGNMENTS, apply_affine, gaussian_base, uniform_base
-from skflow.fields._base import Run
+from skflow.alignment import ALIGNMENTS, apply_affine, gaussian_base, uniform_base
 from skflow.fields._score_difference import log_ratio
+from skflow.flow import Flow, LiveFlow, Recording, Replay, compute_threads, displacement
+from skflow.flow._base import BaseFlow
 from skflow.flow._callbacks import FitTask, ends_callbacks
-from skflow.flow._groups import Groups
-from skflow.flow._marginals import MATCHED_ROWS, MonotoneMap, match_marginals
-from skflow.flow._mover import Mover
-from skflow.flow._path import Path
+from skflow.flow._groups import GROUP_ROWS, start_state
+from skflow.flow._marginals import MonotoneMap, match_marginals, missing_maps
 from skflow.metrics import energy_distance
 
 __all__ = ["BaseSampler"]
 
-GROUP_ROWS = 2000  # most rows that "auto" batches move as one population, onto as many target rows
 # "auto" for n_reference: most reference rows of a source; and, for samples, twice the target's rows
 # between these bounds, since more particles see no more of a small table.
 REFERENCE_ROWS = 500, 2000
@@ -63,13 +60,13 @@ DITHER = 0.01  # of the last bandwidth, by which equal source rows are told apar
 BASES = {"gaussian": gaussian_base, "uniform": uniform_base}
 
 
-class BaseSampler(OneToOneFeatureMixin, Mover):
+class BaseSampler(OneToOneFeatureMixin, BaseFlow):
     """Base class of all samplers: parameters in, one loop, rows out."""
 
     batch_size: Any
     base: Any
     n_reference: Any
-    _path: Path | None
+    _recording: Recording | None
 
     # ------------------------------------------------------------------------------------ fit
     @ends_callbacks
@@ -114,43 +111,54 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         X_source, is_whole = unwrap_source(X_source)
         n_steps = 0 if X_source is None else self.n_steps
         task = FitTask(self, X, y, sample_weight, n_steps=n_steps)
-        self._path = None
+        self._recording = None
         with unfitted_on_failure(self):
             n_rows = self._fit_target(X, sample_weight, X_source)
             self._source_as_long = not is_whole and np.shape(X_source)[:1] == (n_rows,)
             if X_source is not None:
-                self.__dict__.update(self._record(X_source, task))
+                self._end_at(self._record(X_source, task))
         task.end()
         return self
 
-    def _record(self, X_source: ArrayLike, task: FitTask) -> dict[str, Any]:
-        """Move the reference rows; return their path, and the steps that were taken."""
+    def _record(self, X_source: ArrayLike, task: FitTask) -> Recording:
+        """Move the reference rows, and return what the steps of their flow were made of."""
         rows = check_rows(X_source, name="X_source", n_features=self.n_features_in_)
         rng = self._rng()
         most = REFERENCE_ROWS[1] if is_auto(self.n_reference) else self.n_reference
         if len(rows) > most:
             rows = rows[rng.choice(len(rows), most, replace=False)]
         rows = (rows - self.center_).astype(self._target.dtype)
-        path = Path(start=rows[lexicographic_order(rows)])
-        steps = self._steps(path.start, rng, path, self._fitted_recipe.shrinkage)
-        self._last(task.watch(steps, lambda: self._so_far(path)))
-        return self._so_far(path)
+        recording = Recording(rows[lexicographic_order(rows)])
+        steps = self._steps(recording.start, rng, recording, self._fitted_defaults.shrinkage)
+        moved = self._last(task.watch(steps, lambda: self._so_far(recording)))
+        if len(recording.steps) == self.n_steps:  # a stopped flow ends where its last step led
+            recording.maps = self._maps(self._restore(moved, moved.dtype))
+        return recording
 
-    def _so_far(self, path: Path) -> dict[str, Any]:
-        """Attributes of the sampler if its flow ends where the path does now."""
-        k = len(path.tapes)
+    def _so_far(self, recording: Recording) -> dict[str, Any]:
+        """Attributes of the sampler if its flow ends where the recording does now."""
+        k = len(recording.steps)
         return {
             "sigmas_": self.sigmas_[:k],
             "noise_levels_": self.noise_levels_[:k],
             "step_sizes_": self.step_sizes_[:k],
-            "_path": replace(path, tapes=path.tapes[:k]),  # a list that grows no more
+            "_recording": replace(recording, steps=recording.steps[:k]),  # which grows no more
         }
+
+    def _end_at(self, recording: Recording) -> None:
+        """Let the flow end where a recording ends."""
+        for name, value in self._so_far(recording).items():
+            setattr(self, name, value)
 
     @property
     def source_(self) -> NDArray | None:
         """The reference rows of ``X_source``, up to rounding; None if none was given."""
         check_is_fitted(self)
-        return None if self._path is None else self._restore(self._path.start, self._target.dtype)
+        return (
+            None
+            if self._recording is None
+            else self._restore(self._recording.start, self._target.dtype)
+        )
 
     def _fit_schedule(self) -> None:
         """Resolve the bandwidths, on as many rows as a flow may use."""
@@ -169,20 +177,6 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
             check_count(self.batch_size, name="batch_size")
         if isinstance(self.base, str) or self.base is None:
             lookup(BASES, self.base, name="base")
-
-    def _n_groups(self, n_rows: int) -> int:
-        """Number of groups that n_rows moving rows are divided into."""
-        is_divided = is_auto(self.batch_size) and self.field_.divisible
-        return -(-n_rows // GROUP_ROWS) if is_divided else 1
-
-    def _limit(self, run: Run, n_rows: int, n_groups: int) -> None:
-        """Tell a run how many rows to use."""
-        if not is_auto(self.batch_size):
-            run.batch_size = self.batch_size
-        elif self.field_.divisible:
-            run.n_target = max(GROUP_ROWS, -(-n_rows // n_groups))
-        elif max(n_rows, len(self._target)) > GROUP_ROWS:
-            run.batch_size = GROUP_ROWS
 
     # ------------------------------------------------------------------------------- the loop
     def _loop(self, flow: Flow, Y: NDArray) -> Iterator[NDArray]:
@@ -206,41 +200,35 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
             Y,
             float(self.sigmas_[k]),
             noise_level=float(self.noise_levels_[k]),
-            n_noise=self._fitted_recipe.n_noise,
+            n_noise=self._fitted_defaults.n_noise,
         )
-        return Y + self._step_size(flow, dY, k) * dY
+        return Y + flow.step_size(dY) * dY
 
     def _steps(
         self,
         Y: NDArray,
         rng: np.random.Generator,
-        path: Path | None = None,
+        recording: Recording | None = None,
         shrinkage: float = 0.0,
     ) -> Iterator[NDArray]:
-        """Move centred rows as a population, and keep their path if there is one to fill.
+        """Move centred rows as a population, and record their flow if there is a recording to fill.
 
         They stand in lexicographic order, so that noise and batches, and with them a row's way, do
         not depend on where it stood in the table.
         """
         affine = None
-        if self._fitted_recipe.align is not None:
+        if self._fitted_defaults.align is not None:
             with compute_threads(self.n_jobs):  # BLAS may round otherwise on several threads
                 affine = self._align(Y)
             Y = apply_affine(Y, affine)
         Y = self._told_apart(Y, rng)
-        tapes = None
-        if path is not None:
-            path.affine, tapes = affine, path.tapes
-        n_groups = self._n_groups(len(Y)) if path is None else 1
-        run = self.field_.start(rng) if n_groups == 1 else Groups(self.field_, n_groups, rng)
-        self._limit(run, len(Y), n_groups)
-        flow = Live(run, rng, len(self.sigmas_), tapes, shrinkage)
-        for k, moved in enumerate(self._loop(flow, Y), start=1):
-            if path is not None:
-                path.step_sizes = flow.step_sizes
-                if k == self.n_steps:  # a flow that is stopped ends where its last step led
-                    path.maps = self._maps(self._restore(moved, moved.dtype))
-            yield moved
+        is_recorded = recording is not None
+        if recording is not None:
+            recording.affine = affine
+        state = start_state(
+            self.field_, rng, self.batch_size, len(Y), len(self._target), is_recorded=is_recorded
+        )
+        yield from self._loop(LiveFlow(state, rng, self._new_step_sizes(shrinkage), recording), Y)
 
     def _told_apart(self, Y: NDArray, rng: np.random.Generator) -> NDArray:
         """Rows in lexicographic order, of which those that were equal are so no more.
@@ -257,28 +245,28 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
 
     def _align(self, Y: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         """The affine map that rows start with."""
-        align = lookup(ALIGNMENTS, self._fitted_recipe.align, name="align")
+        align = lookup(ALIGNMENTS, self._fitted_defaults.align, name="align")
         return align(Y, self._target, self._weight, self._first_level())
 
     def _first_level(self) -> float:
         """By how much the target is blurred where rows start."""
         return 0.0
 
-    def _replay(self, Y: NDArray, path: Path) -> Iterator[NDArray]:
+    def _replay(self, Y: NDArray, recording: Recording) -> Iterator[NDArray]:
         """Move centred rows, each on its own, through the frozen flow of the reference rows."""
-        like = path.nearest(Y)
-        if path.affine is not None:
-            Y = apply_affine(Y, path.affine)
-        return self._loop(Replay(path.tapes, path.step_sizes, like), Y)
+        flow = Replay(recording, recording.nearest(Y))
+        return self._loop(
+            flow, Y if recording.affine is None else apply_affine(Y, recording.affine)
+        )
 
     def _flow(
         self, Y: NDArray, rng: np.random.Generator, is_source: bool = True
     ) -> tuple[Iterator[NDArray], Any]:
         """Begin to move centred rows: what every step gives, and each row's place in it."""
-        if self._path is not None:
-            return self._replay(Y, self._path), slice(None)
+        if self._recording is not None:
+            return self._replay(Y, self._recording), slice(None)
         # rows of a base are nobody's, and even: whatever they follow, nothing of theirs is lost
-        shrinkage = self._fitted_recipe.shrinkage if is_source else 0.0
+        shrinkage = self._fitted_defaults.shrinkage if is_source else 0.0
         order = lexicographic_order(Y)
         return self._steps(Y[order], rng, shrinkage=shrinkage), np.argsort(order)
 
@@ -325,7 +313,7 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
             A copy of X, or X moved.
         """
         self.fit(X, y, X_source=X_source, sample_weight=sample_weight)
-        return np.array(check_rows(X, name="X")) if self.field_.rests else self.transform(X)
+        return np.array(check_rows(X, name="X")) if self.field_.fixes_target else self.transform(X)
 
     def transform(self, X: ArrayLike) -> NDArray:
         """Move source rows onto the target.
@@ -374,21 +362,13 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
             yield self._end(rows) if k == len(self.sigmas_) - 1 else rows
 
     def _maps(self, moved: NDArray) -> list[MonotoneMap | None]:
-        """Maps of the columns that rows at the end of their way still miss, None of all others.
-
-        In a column that the target's rows share values of, or that moved rows are farther from than
-        fresh rows would be.
-        """
-        if not (self.match_marginals and self.field_.rests) or len(moved) < MATCHED_ROWS:
-            return [None] * len(self._marginals)
-        return [
-            marginal.map_from(y) if marginal.has_ties or marginal.is_missed_by(y) else None
-            for marginal, y in zip(self._marginals, moved.T, strict=True)
-        ]
+        """What rows at the end of their flow still miss of every column."""
+        is_matched = self.match_marginals and self.field_.fixes_target
+        return missing_maps(moved, self._marginals) if is_matched else []
 
     def _end(self, moved: NDArray) -> NDArray:
         """Rows at the end of their way, with the target's own values in columns that need it."""
-        maps = self._maps(moved) if self._path is None else self._path.maps
+        maps = self._maps(moved) if self._recording is None else self._recording.maps
         for y, match in zip(moved.T, maps, strict=False):  # a flow under way has none
             if match is not None:
                 y[:] = match(y)
@@ -396,8 +376,8 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
 
     def _is_population(self) -> bool:
         """Whether a row's way depends on the rows it is moved with."""
-        sees_others = self.field_.sees_source or self._fitted_recipe.align is not None
-        return self._path is None and sees_others
+        sees_others = self.field_.sees_source or self._fitted_defaults.align is not None
+        return self._recording is None and sees_others
 
     def _source(self, X: ArrayLike) -> tuple[NDArray, np.dtype]:
         """Centred rows, and the dtype that they came in."""
@@ -409,7 +389,7 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
                 "would be taken for a large share of it. Transform more rows together, or give "
                 "X_source to fit: then every row is moved on its own."
             )
-        dtype = X.dtype if self._path is None else self._path.start.dtype
+        dtype = X.dtype if self._recording is None else self._recording.start.dtype
         return (X - self.center_).astype(dtype), X.dtype
 
     # ---------------------------------------------------------------------------------- sample
@@ -434,10 +414,10 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         check_is_fitted(self)
         n_samples = check_count(n_samples, name="n_samples")
         rng = self._rng() if random_state is None else make_generator(random_state)
-        n = n_samples if self._path is not None else max(n_samples, self._population())
+        n = n_samples if self._recording is not None else max(n_samples, self._population())
         Y = self._run(self._draw_base(n, rng), rng, is_source=False)
         Y = self._restore(Y, self._target.dtype)
-        if self._path is not None:
+        if self._recording is not None:
             return self._end(Y)
         return (self._matched(Y) if self.match_marginals else Y)[:n_samples]
 
@@ -453,8 +433,8 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
 
     def _draw_base(self, n: int, rng: np.random.Generator) -> NDArray:
         """Centred rows of the base distribution, or of the reference source if there is one."""
-        if self._path is not None:
-            return draw_rows(self._path.start, n, rng)
+        if self._recording is not None:
+            return draw_rows(self._recording.start, n, rng)
         if isinstance(self.base, str):
             draw = lookup(BASES, self.base, name="base")
             return draw(n, self._target, self._weight, rng).astype(self._target.dtype)
@@ -495,7 +475,7 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         """
         check_is_fitted(self)
         Y = self._source(X)[0].astype(np.float64)
-        source = Y if self._path is None else self._path.start
+        source = Y if self._recording is None else self._recording.start
         with compute_threads(self.n_jobs):
             return log_ratio(
                 Y, self._target, source, bandwidth, weight=self._weight, leave_out=source is Y
@@ -531,5 +511,5 @@ class BaseSampler(OneToOneFeatureMixin, Mover):
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         warn_if_sliced(self)
-        n = self._population() if self._path is None else len(self._path.start)
+        n = self._population() if self._recording is None else len(self._recording.start)
         return -energy_distance(X, self.sample(n), weight_X=sample_weight, n_jobs=self.n_jobs)

@@ -39,15 +39,13 @@ from skflow._utils import lookup, moments
 from skflow.fields import (
     Entropy,
     Field,
-    Flow,
-    Recipe,
-    Run,
+    FieldState,
+    FlowDefaults,
     TargetScore,
     WeightedSum,
-    compute_threads,
 )
-from skflow.fields._base import constant_steps
 from skflow.fields._denoisers import KernelDenoiser, make_denoiser
+from skflow.flow import Flow, compute_threads
 from skflow.samplers._score_sampler import ScoreSampler
 from skflow.schedules import KarrasSchedule
 
@@ -185,10 +183,10 @@ class DiffusionSampler(ScoreSampler):
         own = self.alpha / NARROW**2  # whose velocity is in units of its own bandwidth
         return WeightedSum([(2 / whole, score), (own / whole, Entropy(NARROW))])
 
-    def _auto(self) -> Recipe:
+    def _auto(self) -> FlowDefaults:
         is_kernel = isinstance(make_denoiser(self.denoiser), KernelDenoiser)
         schedule = KarrasSchedule(sigma_min="auto" if is_kernel else "0.5*nn_column")
-        return Recipe(schedule=schedule, align="affine", n_noise=0, step_size=constant_steps)
+        return FlowDefaults(schedule=schedule)
 
     def _check_parameters(self) -> None:
         lookup(SOLVERS, self.solver, name="solver")
@@ -215,7 +213,7 @@ class DiffusionSampler(ScoreSampler):
 
     def _draw_base(self, n: int, rng: np.random.Generator) -> NDArray:
         rows = super()._draw_base(n, rng)
-        if self._path is not None or self._fitted_recipe.align is not None:
+        if self._recording is not None or self._fitted_defaults.align is not None:
             return rows  # which are mapped to where the blurred target is
         noise = rng.standard_normal(rows.shape, dtype=rows.dtype.type)
         return rows + rows.dtype.type(self.sigmas_[0]) * noise
@@ -263,13 +261,13 @@ class DiffusionSampler(ScoreSampler):
 class _Followed:
     """Velocities of rows on their own, and what they do to a density: ``∇·v/σ`` of each."""
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
+    def __init__(self, state: FieldState) -> None:
+        self.state = state
         self.rates: list[NDArray] = []
 
     def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
-        v = self.run.velocity(Z, Y, sigma)
-        self.rates.append(self.run.divergence() / sigma)
+        v = self.state.velocity(Z, Y, sigma)
+        self.rates.append(self.state.divergence() / sigma)
         return v
 
     def taken(self) -> list[NDArray]:

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skflow._utils import check_rows, draw_rows, warn
-from skflow.fields import Discriminator, Recipe
-from skflow.fields._align import affine_map, apply_affine
+from skflow.alignment import affine_map, apply_affine
+from skflow.fields import Discriminator, FlowDefaults
 from skflow.flow._marginals import unlike_marginals
 from skflow.samplers._base import BaseSampler
 
@@ -157,10 +157,10 @@ class DiscriminatorFlowSampler(BaseSampler):
         )
 
     def _step_sizes(self) -> NDArray:
-        return self._recipe().step_size(self.n_steps)
+        return self._defaults().step_size(self.n_steps)
 
-    def _recipe(self) -> Recipe:
-        return replace(self.field.recipe(), align="affine")
+    def _defaults(self) -> FlowDefaults:
+        return replace(self.field.defaults(), align="affine")
 
     def _new_field(self, X_source: ArrayLike | None) -> Discriminator:
         """The field, told what rows begin the way: those of the base, on the target's Gaussian."""

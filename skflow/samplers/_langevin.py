@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow.fields import Field, Flow, Recipe, TargetScore
+from skflow.fields import Field, FlowDefaults, TargetScore
 from skflow.fields._base import constant_steps
+from skflow.flow import Flow
 from skflow.samplers._score_sampler import ScoreSampler
 
 __all__ = ["LangevinSampler"]
@@ -142,8 +143,8 @@ class LangevinSampler(ScoreSampler):
         """The score of the target."""
         return TargetScore(self.denoiser)
 
-    def _auto(self) -> Recipe:
-        return Recipe(
+    def _auto(self) -> FlowDefaults:
+        return FlowDefaults(
             schedule="geometric",
             align="affine",
             n_noise=0,

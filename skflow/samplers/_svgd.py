@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from skflow.fields import Field, Recipe, Stein
-from skflow.fields._base import constant_steps
+from skflow.fields import Field, FlowDefaults, Stein
 from skflow.samplers._score_sampler import ScoreSampler
 
 __all__ = ["SVGDSampler"]
@@ -139,5 +138,5 @@ class SVGDSampler(ScoreSampler):
         """Stein's direction."""
         return Stein(self.denoiser, self.bandwidth)
 
-    def _auto(self) -> Recipe:
-        return Recipe(schedule="geometric", align="affine", n_noise=0, step_size=constant_steps)
+    def _auto(self) -> FlowDefaults:
+        return FlowDefaults(schedule="geometric")

@@ -15,12 +15,14 @@ from skflow.fields import (
     FDivergence,
     KernelScoreDifference,
     LearnedDenoiser,
-    Live,
+    Limits,
     Stein,
-    displacement,
     make_field,
 )
-from skflow.fields._kernel import Queries
+from skflow.fields._population import MovingRows
+from skflow.fields._sum import SumState
+from skflow.fields._terms import DifferenceState, Mean
+from skflow.flow import LiveFlow, StepSizes, displacement
 from skflow.kernels import KernelSum, kernel_gradient, kernel_mean, log_kernel_density
 from skflow.metrics import maximum_mean_discrepancy
 
@@ -74,9 +76,13 @@ def tables():
 
 
 def velocity(field, X, Y, sigma=0.8, Z=None, seed=0, batch_size=None, weight=None):
-    run = field.fit(X, np.array([sigma]), sample_weight=weight).start(np.random.default_rng(seed))
-    run.batch_size = batch_size
-    return run.velocity(Y if Z is None else Z, Y, sigma)
+    state = begin(field, X, sigma, seed=seed, weight=weight, batch_size=batch_size)
+    return state.velocity(Y if Z is None else Z, Y, sigma)
+
+
+def begin(field, X, sigma, seed=0, weight=None, **limits):
+    field.fit(X, np.array([sigma]), sample_weight=weight)
+    return field.start(np.random.default_rng(seed), Limits(**limits))
 
 
 def test_every_field_has_its_row():
@@ -205,7 +211,7 @@ def test_row_weights_give_the_score_difference(tables):
 
 def test_sinkhorn_weights_converge_to_the_entropic_plan(tables, monkeypatch):
     X, Y = tables
-    monkeypatch.setattr("skflow.fields._sinkhorn.KEPT", 1.0)
+    monkeypatch.setattr("skflow.fields._sinkhorn.CARRIED", 1.0)
     sigma = 1.5
     K = -((Y[:, None] - X) ** 2).sum(axis=2) / (2 * sigma**2)
     f = np.zeros(len(Y))
@@ -217,7 +223,7 @@ def test_sinkhorn_weights_converge_to_the_entropic_plan(tables, monkeypatch):
     run = field.start(np.random.default_rng(0))
     for _ in range(3000):
         run.velocity(Y, Y, sigma)
-    (D_p, _), _ = run.D_p(Queries.of(Y, Y), field.target_, sigma, 0.0)
+    D_p = run.step.answers[0][0]
     np.testing.assert_allclose(D_p, len(Y) * plan @ X, atol=1e-10)
     # columns are even: the mean of all D_p is the mean of the target
     np.testing.assert_allclose(D_p.mean(axis=0), X.mean(axis=0), atol=1e-10)
@@ -231,14 +237,12 @@ def test_a_row_pays_for_its_way_with_its_potential(eta):
     v = run.velocity(Y, Y, 2.0)
     np.testing.assert_allclose(v, x - Y)  # rows so far apart do not see each other
     moved = Y + eta * v
-    before, f_q = run._last, run.D_q.f
-    run._carry_over(moved, 1.0, *before)
+    f_p, f_q = run._carried_over(moved, 1.0, v)
     F = ((moved - x) ** 2).sum(axis=1) / (2 * 1.0**2)  # of rows that set out from there
     # half of it is kept, up to a constant that no weight depends on
-    np.testing.assert_allclose(np.diff(run.D_p.f - run.D_q.f), np.diff(0.5 * F), atol=1e-9)
+    np.testing.assert_allclose(np.diff(f_p - f_q), np.diff(0.5 * F), atol=1e-9)
     # three rows that are alone with themselves share one unit of mass
-    np.testing.assert_allclose(run.D_q.f, np.log(3) / 2)
-    assert np.isfinite(f_q).all()
+    np.testing.assert_allclose(f_q, np.log(3) / 2)
 
 
 def test_a_population_s_own_potentials_converge_in_a_few_steps(tables):
@@ -246,7 +250,8 @@ def test_a_population_s_own_potentials_converge_in_a_few_steps(tables):
     run = make_field("kernel").fit(X, np.array([1.0])).start(np.random.default_rng(0))
     for _ in range(6):
         run.velocity(Y, Y, 1.0)
-    np.testing.assert_allclose(run.D_q.f, run.D_q.mean.g, atol=0.01)  # measured 0.002
+    f, g = -run.step.answers[1][1], run.step.formula.D_q.log_weight
+    np.testing.assert_allclose(f, g, atol=0.01)  # measured 0.002
 
 
 # -------------------------------------------------------------------------------------------- MMD
@@ -284,11 +289,11 @@ def test_noise_comes_in_antithetic_pairs(tables):
     seen = []
 
     class Spy:
-        def velocity(self, Z, Y, sigma):
+        def velocity(self, Z, Y, sigma, step):
             seen.append(Z - Y)
             return Z - Y
 
-    flow = Live(Spy(), np.random.default_rng(0), 1)
+    flow = LiveFlow(Spy(), np.random.default_rng(0), StepSizes(np.ones(1)))
     moved = displacement(flow, Y, 9.9, noise_level=0.5, n_noise=4)
     np.testing.assert_allclose(moved, 0, atol=1e-15)
     np.testing.assert_allclose(seen[0], -seen[1], atol=1e-14)
@@ -304,28 +309,95 @@ def test_unknown_names_list_the_known():
 
 
 # ----------------------------------------------------------------------------------------- frozen
-@pytest.mark.parametrize(
-    "name", ["kernel-row", "mmd", "entropy", "sum", "divergence", "chi2", "stein-wide"]
-)
-@pytest.mark.parametrize("shift", [0.1, 1.0, 30.0])  # 30: the new row is alone with itself
-def test_a_new_row_takes_the_place_of_the_row_it_is_like(tables, name, shift):
+SHIFTS = [0.1, 1.0, 30.0]  # 30: the new row is alone with itself
+
+
+# whose bandwidth, or whose potentials, are others where one row is another
+@fields(ALL - TRAINED - {"kernel", "stein"})
+@pytest.mark.parametrize("shift", SHIFTS)
+def test_a_new_row_takes_the_place_of_the_row_it_is_like(tables, field, shift, request):
     X, Y = tables
     sigma, i = 1.1, 13
-    run = ROWS[name].fit(X, np.array([sigma])).start(np.random.default_rng(0))
-    run.by_row = True
-    run.velocity(Y, Y, sigma)
-    frozen = run.frozen()
+    state = begin(field, X, sigma, by_row=True)
+    state.velocity(Y, Y, sigma)
     new = Y[[i]] + shift
     population = np.concatenate([Y[:i], new, Y[i + 1 :]])
-    expected = ROWS[name].fit(X, np.array([sigma])).start(np.random.default_rng(0))
-    expected = expected.velocity(population, population, sigma)[i]
-    np.testing.assert_allclose(frozen(new, np.array([i]), new)[0], expected, atol=1e-10)
+    expected = begin(clone(field), X, sigma).velocity(population, population, sigma)[i]
+    atol = ROUNDING.get(request.node.callspec.params["field"], 1e-10)
+    np.testing.assert_allclose(
+        state.frozen()(new, np.array([i]), new)[0], expected, rtol=0, atol=atol
+    )
+
+
+@pytest.mark.parametrize("shift", SHIFTS)
+def test_a_new_row_takes_a_place_under_the_potentials_that_were_recorded(tables, shift):
+    X, Y = tables
+    sigma, i = 1.1, np.array([13])
+    state = begin(make_field("kernel"), X, sigma, by_row=True)
+    for _ in range(2):  # the second step begins with potentials
+        state.velocity(Y, Y, sigma)
+    frozen = state.frozen()
+    new = Y[i] + shift
+    population = KernelSum(np.concatenate([Y[:13], new, Y[14:]]))
+    q = MovingRows(population, 0.0, new, slice(None), len(Y), i)
+    expected = frozen.formula(KernelSum(new), frozen.p, q, sigma)
+    np.testing.assert_allclose(frozen(new, i, new), expected, rtol=0, atol=1e-12)
+    assert np.abs(expected - frozen(Y[i], i, Y[i])).max() > 0.01
+
+
+def _is_known(state):
+    try:
+        return state.divergence() is not None
+    except TypeError:
+        return False
+
+
+# denoisers by finite differences
+KNOW_THEIR_DIVERGENCE = {"kernel", "kernel-row", "score", "entropy", "sum", "denoiser", "refreshed"}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_divergence_is_right_or_not_known(tables, name):
+    """Of the last velocity, the population and what was learnt from it staying as they are."""
+    X, Y = tables
+    sigma, like = 1.1, np.arange(len(Y))
+    h, atol = (0.01, 5e-3) if name in TRAINED else (1e-5, 1e-8)  # single precision, kinks
+    state = begin(clone(ROWS[name]), X, sigma, by_row=True)
+    state.velocity(Y, Y, sigma)
+    assert _is_known(state) == (name in KNOW_THEIR_DIVERGENCE)
+    if not _is_known(state):
+        return
+    frozen, total = state.frozen(), np.zeros(len(Y))
+    for j, e in enumerate(np.eye(3)):
+        ends = [frozen(Y + step * e, like, Y)[:, j] for step in (h, -h)]
+        total += (ends[0] - ends[1]) / (2 * h)
+    np.testing.assert_allclose(state.divergence(), total, atol=atol)
+    assert np.abs(total).max() > 0.2
+
+
+def _kernels(state):
+    """Kernels of all the means that a state is made of."""
+    if isinstance(state, SumState):
+        return [kernel for _, part in state.parts for kernel in _kernels(part)]
+    terms = (state.D_p, state.D_q) if isinstance(state, DifferenceState) else ()
+    return [term.kernel for term in terms if isinstance(term, Mean)]
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_kernel_means_are_those_of_the_kernel_between_pairs(tables, name):
+    X, Y = tables
+    state = begin(clone(ROWS[name]), X, 1.0)
+    for kernel in _kernels(state):
+        pairs = [kernel.log_pairs(Y, np.tile(x, (len(Y), 1)), 0.7) for x in X]
+        mean, log_sum = kernel.mean(KernelSum(X), KernelSum(Y), 0.7)
+        W = np.exp(np.transpose(pairs) - logsumexp(pairs, axis=0)[:, None])
+        np.testing.assert_allclose(mean, W @ X, atol=1e-10)
+        np.testing.assert_allclose(log_sum, logsumexp(pairs, axis=0) - np.log(len(X)), atol=1e-10)
 
 
 @pytest.mark.parametrize("name", ROWS)
 def test_a_row_in_its_own_place_has_its_own_velocity(tables, name):
     X, Y = tables
-    run = ROWS[name].fit(X, np.array([0.3])).start(np.random.default_rng(0))
-    run.by_row = True
+    run = begin(ROWS[name], X, 0.3, by_row=True)
     v = run.velocity(Y, Y, 0.3)
     np.testing.assert_array_equal(run.frozen()(Y, np.arange(len(Y)), Y), v)

@@ -400,11 +400,13 @@ def test_divergence_of_two_sided_means_at_fixed_potentials(tables):
     run.velocity(Y, Y, SIGMA)
     divergence, h = run.divergence(), 1e-5
     total = np.zeros(len(Y))
-    for sign, term in ((1, run.D_p), (-1, run.D_q)):
+    step = run.step
+    for sign, term, rows in (
+        (1, step.formula.D_p, step.p.rows),
+        (-1, step.formula.D_q, step.q.rows),
+    ):
         for j, e in enumerate(np.eye(3)):
-            ends = [
-                term.mean.rows.sums(Y + s * h * e, SIGMA, log_weight=term.mean.g) for s in (1, -1)
-            ]
+            ends = [rows.sums(Y + s * h * e, SIGMA, log_weight=term.log_weight) for s in (1, -1)]
             total += sign * (ends[0][0][:, j] - ends[1][0][:, j]) / (2 * h)
     np.testing.assert_allclose(divergence, total, atol=1e-8)
 

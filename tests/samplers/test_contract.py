@@ -18,8 +18,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skflow
 from skflow.datasets import make_clusters, make_question_mark
-from skflow.fields import FIELDS, KernelScoreDifference, LearnedDenoiser
-from skflow.flow._groups import Groups
+from skflow.fields import FIELDS, KernelScoreDifference, LearnedDenoiser, Limits
+from skflow.flow._groups import Groups, start_state
 from skflow.metrics import energy_distance, energy_floor, nearest_neighbor_ratio
 from skflow.samplers import BaseSampler
 from skflow.schedules import SCHEDULES, CosineSchedule, KarrasSchedule, LinearSchedule
@@ -371,10 +371,18 @@ def test_batches(sampler, target, source, reach):
 def test_long_tables_move_in_groups_onto_as_many_target_rows(sampler, target):
     sampler.fit(target)
 
-    def limits(n_rows):
-        run, n_groups = sampler.field_.start(np.random.default_rng(0)), sampler._n_groups(n_rows)
-        sampler._limit(run, n_rows, n_groups)
-        return n_groups, run.batch_size, run.n_target
+    def limits(n_rows, is_recorded=False):
+        state = start_state(
+            sampler.field_,
+            np.random.default_rng(0),
+            "auto",
+            n_rows,
+            len(target),
+            is_recorded=is_recorded,
+        )
+        groups = state.states if isinstance(state, Groups) else [state]
+        parts = groups[0].parts[0][1] if hasattr(groups[0], "parts") else groups[0]
+        return len(groups), parts.limits.batch_size, parts.limits.n_target
 
     groups = [limits(n) for n in (10, 2000, 2001, 10**6)]
     assert groups == [(1, None, 2000), (1, None, 2000), (2, None, 2000), (500, None, 2000)]
@@ -419,13 +427,12 @@ def test_groups_are_flows_of_their_own():
     rng = np.random.default_rng(0)
     X, Y = rng.standard_normal((3000, 3)), rng.standard_normal((701, 3)) + 2
     field = skflow.fields.KernelScoreDifference("row").fit(X, np.ones(1))
-    groups = Groups(field, 3, np.random.default_rng(1))
-    groups.batch_size = 100
+    limits = Limits(batch_size=100)
+    groups = Groups(field, 3, np.random.default_rng(1), limits)
     v = groups.velocity(Y, Y, 1.0)
     seeds = np.random.default_rng(1).integers(2**63, size=3)
     for i, seed in enumerate(seeds):
-        run = field.start(np.random.default_rng(seed))
-        run.batch_size = 100
+        run = field.start(np.random.default_rng(seed), limits)
         np.testing.assert_array_equal(v[i::3], run.velocity(Y[i::3], Y[i::3], 1.0))
     with pytest.raises(TypeError, match="not recorded"):
         groups.frozen()
@@ -438,8 +445,7 @@ def test_errors_of_batches_average_out_over_groups():
     shift = {1: [], 16: []}
     for n, shifts in shift.items():
         for seed in range(12):
-            run = Groups(field, n, np.random.default_rng(seed))
-            run.batch_size = 200
+            run = Groups(field, n, np.random.default_rng(seed), Limits(batch_size=200))
             shifts.append(run.velocity(Y, Y, 1.0).mean(axis=0))
     # about their mean, which is off by the bias of a ratio of sums over 200 rows, some 0.04
     one, sixteen = (np.sqrt(np.mean(np.var(shifts, axis=0))) for shifts in shift.values())
@@ -468,7 +474,7 @@ def test_long_tables_arrive(sampler):
     rng = np.random.default_rng(0)
     X, source = rng.normal(3.0, 2.0, (4100, 2)), rng.normal(0.0, 1.0, (4100, 2))
     moved = sampler.set_params(n_steps=40).fit(X).transform(source)
-    assert sampler.field_.divisible
+    assert sampler.field_.supports_groups
     assert moved.shape == source.shape
     assert energy_distance(moved, X) < 0.3 * energy_distance(source, X)  # measured at most 0.10
 

@@ -119,7 +119,7 @@ def test_samples_and_score_are_those_of_the_source(sampler, tables):
 def test_n_reference_bounds_the_path(tables):
     target, source, new = tables
     sampler = skflow.SDFlowSampler(n_reference=30, random_state=0).fit(target, X_source=source)
-    assert len(sampler._path.start) == 30
+    assert len(sampler._recording.start) == 30
     np.testing.assert_array_equal(np.isfinite(sampler.transform(new)), True)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from skflow import SDFlowSampler
 from skflow.datasets import make_clusters, make_grid, make_question_mark
-from skflow.fields import KernelScoreDifference, make_field
+from skflow.fields import KernelScoreDifference, Limits, make_field
 from skflow.metrics import (
     energy_distance,
     energy_floor,
@@ -56,11 +56,11 @@ def test_gaussian_onto_gaussian_reaches_the_closed_form(seed):
     np.testing.assert_allclose(np.cov(moved.T), np.cov(X.T), atol=0.04)  # measured 0.012
 
 
-def noise_share(field, X, Y, sigma, batch_size=None, weight=None):
-    run = field.fit(X, np.array([sigma]), weight).start(np.random.default_rng(0))
-    run.batch_size = batch_size
-    run.velocity(Y, Y, sigma)
-    return run.noise_share()
+def noise_to_signal(field, X, Y, sigma, batch_size=None, weight=None):
+    field.fit(X, np.array([sigma]), weight)
+    state = field.start(np.random.default_rng(0), Limits(batch_size))
+    state.velocity(Y, Y, sigma)
+    return state.noise_to_signal()
 
 
 def test_share_of_noise_of_two_means():
@@ -71,12 +71,12 @@ def test_share_of_noise_of_two_means():
     v = X.mean(axis=0) - Y.mean(axis=0)  # all rows go one way, along which there is power
     axis = v / np.linalg.norm(v)
     expected = ((X @ axis).var() / len(X) + (Y @ axis).var() / len(Y)) / (v @ v)
-    assert noise_share(field, X, Y, 1e4) == pytest.approx(expected, rel=1e-4)
+    assert noise_to_signal(field, X, Y, 1e4) == pytest.approx(expected, rel=1e-4)
     # rows that repeat are as many draws, whether they are told by weights or not
     weight = np.random.default_rng(1).integers(1, 4, len(X))
-    repeated = noise_share(field, np.repeat(X, weight, axis=0), Y, 1e4)
-    assert noise_share(field, X, Y, 1e4, weight=weight) == pytest.approx(repeated, rel=1e-9)
-    assert noise_share(field, X, Y, 1e4, batch_size=30) is None  # of batches it is not known
+    repeated = noise_to_signal(field, np.repeat(X, weight, axis=0), Y, 1e4)
+    assert noise_to_signal(field, X, Y, 1e4, weight=weight) == pytest.approx(repeated, rel=1e-9)
+    assert noise_to_signal(field, X, Y, 1e4, batch_size=30) is None  # of batches it is not known
 
 
 @pytest.mark.parametrize("normalization", ["row", "sinkhorn"])
@@ -86,8 +86,8 @@ def test_noise_explains_the_velocity_of_rows_of_the_target(normalization):
     same, far = [], []
     for seed in range(10):
         X, Y = np.random.default_rng(seed).normal(size=(2, 400, 3))
-        same.append(noise_share(field, X, Y, 1.0))
-        far.append(noise_share(field, X, Y + 10, 5.0))
+        same.append(noise_to_signal(field, X, Y, 1.0))
+        far.append(noise_to_signal(field, X, Y + 10, 5.0))
     # along the axis where it is least: row 0.53 (0.30 to 0.94), sinkhorn 0.40 (0.17 to 0.61)
     assert 0.2 < np.mean(same) < 1
     assert np.max(far) < 1e-3  # 4e-5
@@ -96,12 +96,14 @@ def test_noise_explains_the_velocity_of_rows_of_the_target(normalization):
 def test_only_kernel_means_of_known_weight_know_their_noise():
     X, Y = np.random.default_rng(0).normal(size=(2, 50, 2))
     for name in ("mmd", "divergence", "score"):
-        assert noise_share(make_field(name), X, Y, 1.0) is None
-    assert noise_share(KernelScoreDifference(), X, X, 1.0) is None  # at rest there is no share
-    assert 0 <= noise_share(KernelScoreDifference(), X, Y, 1e-10) < np.inf
+        assert noise_to_signal(make_field(name), X, Y, 1.0) is None
+    assert noise_to_signal(KernelScoreDifference(), X, X, 1.0) is None  # at rest there is no share
+    assert 0 <= noise_to_signal(KernelScoreDifference(), X, Y, 1e-10) < np.inf
     X[0] = Y[0] = 1e6  # one remote row, and kernel values in single precision
-    single = noise_share(KernelScoreDifference(), X.astype(np.float32), Y.astype(np.float32), 1.0)
-    assert single == pytest.approx(noise_share(KernelScoreDifference(), X, Y, 1.0), rel=1e-2)
+    single = noise_to_signal(
+        KernelScoreDifference(), X.astype(np.float32), Y.astype(np.float32), 1.0
+    )
+    assert single == pytest.approx(noise_to_signal(KernelScoreDifference(), X, Y, 1.0), rel=1e-2)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -2,7 +2,7 @@ r"""What samplers and generators have in common: a target, a field, and steps al
 
 .. math:: y ← y + η_k \, v(z; p, q_k, σ_k), \qquad z = y + σ_k ε, \quad k = 1 … n
 
-A *mover* applies this line, to free particles (a sampler) or to what a generator returns.
+Every estimator applies this line, to free particles (a sampler) or to what a generator returns.
 
 References
 ----------
@@ -33,21 +33,22 @@ from skflow._utils import (
     make_generator,
     warn,
 )
-from skflow.fields import make_field
-from skflow.fields._align import ALIGNMENTS
-from skflow.fields._base import Field, Flow, Recipe, compute_threads
+from skflow.alignment import ALIGNMENTS
+from skflow.fields import Field, FlowDefaults, make_field
 from skflow.fields._denoisers import make_denoiser
 from skflow.flow._callbacks import CallbackSupportMixin
 from skflow.flow._marginals import Marginal, marginals_of
+from skflow.flow._step import StepSizes
+from skflow.kernels import compute_threads
 from skflow.schedules import make_schedule, resolve_bandwidth
 
-__all__ = ["Mover"]
+__all__ = ["BaseFlow"]
 
 # A step of η takes a row near its place from a distance of one to one of |1 - η|.
 OVERSHOOTING = 2.0
 
 
-class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
+class BaseFlow(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
     """Base class of whatever moves rows along a field: parameters, and the target side of a fit."""
 
     # a source belongs to the fit: with metadata routing it is passed on without being asked for
@@ -71,19 +72,19 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
     _marginals: list[Marginal]
 
     # ----------------------------------------------------------------------------- parameters
-    def set_params(self, **params: Any) -> Mover:
+    def set_params(self, **params: Any) -> BaseFlow:
         """Set parameters; ``schedule__sigma_min=…`` turns the name "cosine" into its object.
 
         Parameters
         ----------
         **params : dict
-            Parameters of the mover, and of its field and schedule behind ``field__`` and
+            Parameters of the estimator, and of its field and schedule behind ``field__`` and
             ``schedule__``, whether those are objects or still names.
 
         Returns
         -------
-        self : Mover
-            The mover.
+        self : BaseFlow
+            The estimator.
         """
         for part, make in self._named_parts().items():
             if part not in self._get_param_names():
@@ -108,7 +109,7 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
 
     def _check_step_parameters(self) -> None:
         check_count(self.n_steps, name="n_steps")
-        recipe = self._recipe()
+        defaults = self._defaults()
         if self.first_step_norm is not None:
             if not isinstance(self.first_step_norm, str):
                 check_scale(self.first_step_norm, name="first_step_norm")
@@ -117,25 +118,25 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
                     f"first_step_norm={self.first_step_norm!r} sets the step size, so it excludes "
                     f"step_size={self.step_size!r}: leave one of them at its default."
                 )
-        if recipe.align is not None:
-            lookup(ALIGNMENTS, recipe.align, name="align")
+        if defaults.align is not None:
+            lookup(ALIGNMENTS, defaults.align, name="align")
         if self.n_jobs is not None and not (isinstance(self.n_jobs, Integral) and self.n_jobs < 0):
             check_count(self.n_jobs, name="n_jobs")
         check_switch(self.match_marginals, name="match_marginals")
         if not isinstance(self.verbose, bool | np.bool_):
             check_count(self.verbose, name="verbose", minimum=0)
 
-    def _auto(self) -> Recipe:
-        """What "auto" means: the field's choice, or that of a mover with a name."""
-        return make_field(self.field).recipe()
+    def _auto(self) -> FlowDefaults:
+        """What "auto" means: the field's choice, or that of an estimator with a name."""
+        return make_field(self.field).defaults()
 
-    def _recipe(self) -> Recipe:
+    def _defaults(self) -> FlowDefaults:
         """What "auto" means, with whatever the user chose put in its place."""
         auto = self._auto()
         n_noise = auto.n_noise if is_auto(self.n_noise) else self.n_noise
         check_count(n_noise, name="n_noise", minimum=0)
         own_steps = self.first_step_norm is not None or not is_auto(self.step_size)
-        return Recipe(
+        return FlowDefaults(
             schedule=auto.schedule,
             align=auto.align if is_auto(self.align) else self.align,
             n_noise=n_noise,
@@ -147,7 +148,7 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
 
     def _step_sizes(self) -> NDArray:
         if is_auto(self.step_size):
-            return self._recipe().step_size(self.n_steps)
+            return self._defaults().step_size(self.n_steps)
         try:
             eta = np.broadcast_to(np.asarray(self.step_size, float), (self.n_steps,))
         except (TypeError, ValueError):
@@ -173,7 +174,7 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
         X = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
         self._check_source_names(X_source)
         weight = check_weights(sample_weight, X)
-        self._fitted_recipe, self.step_sizes_ = self._recipe(), self._step_sizes()
+        self._fitted_defaults, self.step_sizes_ = self._defaults(), self._step_sizes()
         n_rows = len(X)
         # drawn once, so that transform is a function of its rows, in any thread
         self._seed = make_generator(self.random_state).integers(2**32, size=4)
@@ -188,7 +189,7 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
         self.sigmas_ = self.schedule_.sigmas(self.n_steps)
         self.noise_levels_ = self.sigmas_
         self.first_step_norm_ = None
-        length = self._recipe().first_step_norm
+        length = self._defaults().first_step_norm
         if length is not None:
             self.first_step_norm_ = resolve_bandwidth(
                 length, self._target, sample_weight=weight, name="first_step_norm"
@@ -206,7 +207,7 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
                 raise ValueError(f"X_source does not fit X: {error}") from None
 
     def _hold_out(self, X: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray | None]:
-        """Rows that are learnt from; a mover may set some aside."""
+        """Rows that are learnt from; an estimator may set some aside."""
         return X, weight
 
     def _fit_schedule(self) -> None:
@@ -234,15 +235,9 @@ class Mover(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
         check_is_fitted(self)
         return self._weight.copy()
 
-    def _step_size(self, flow: Flow, dY: NDArray, k: int) -> Any:
-        """η of step k, whose displacement is dY, in the precision of the rows."""
-        if flow.step_sizes is None:
-            flow.step_sizes = self.step_sizes_.copy()
-            if self.first_step_norm_ is not None:
-                mean_norm = np.linalg.norm(dY.astype(np.float64), axis=1).mean()
-                eta = self.first_step_norm_ / mean_norm if mean_norm else 0.0  # 0 at rest
-                flow.step_sizes = np.full(len(self.step_sizes_), eta)
-        return dY.dtype.type(flow.step_size(k))
+    def _new_step_sizes(self, shrinkage: float = 0.0) -> StepSizes:
+        """Step sizes of a flow that begins."""
+        return StepSizes(self.step_sizes_, self.first_step_norm_, shrinkage)
 
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng(self._seed)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skflow.fields._align import (
+from skflow.alignment import (
     _covariance,
     _moments,
     affine_map,

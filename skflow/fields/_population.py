@@ -1,0 +1,205 @@
+r"""Populations: the rows of one side of a flow, as the queries of a step see them.
+
+.. math:: D_q(z;σ) = \frac{Σ_j u_j K(z, y_j; σ) \, y_j}{Σ_j u_j K(z, y_j; σ)}
+
+While rows move they are the population q. A new row that is moved later, on its own, takes the
+place of one of them:
+
+.. math:: \{y_j\} → \{y_j\} - y_i + y
+
+Otherwise q would pull at the new row from where other rows are, never from where it is itself, and
+add up the same displacement step by step. Every velocity is a function of populations, so it is the
+same function for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skflow.kernels import GAUSSIAN, KernelSum, RadialKernel
+
+__all__ = ["MovingRows", "Population"]
+
+EMPTY = 1e-6  # share of a kernel sum below which nothing is left of it
+
+Means = tuple[NDArray, NDArray]  # kernel means at the queries, and logs of the kernel sums
+
+
+@dataclass(frozen=True)
+class Population:
+    """Rows that stand for one side.
+
+    Parameters
+    ----------
+    rows : KernelSum
+        The rows.
+    tol : float
+        Share of a kernel sum that may be neglected.
+    """
+
+    rows: KernelSum
+    tol: float
+
+    def mean(
+        self,
+        Z: KernelSum,
+        sigma: float,
+        kernel: RadialKernel = GAUSSIAN,
+        *,
+        log_weight: NDArray | None = None,
+        log_scale: NDArray | None = None,
+    ) -> Means:
+        """Kernel mean of the rows, and log of the kernel sum.
+
+        Parameters
+        ----------
+        Z : KernelSum
+            Queries.
+        sigma : float
+            Bandwidth.
+        kernel : RadialKernel, default=GAUSSIAN
+            The kernel.
+        log_weight : ndarray of shape (n_rows,), default=None
+            Logs of factors of the rows' weights.
+        log_scale : ndarray of shape (n_queries,), default=None
+            A guess of minus the log of the sum.
+
+        Returns
+        -------
+        mean, log_sum : ndarrays of shape (n_queries, n_features), (n_queries,)
+            See `KernelSum.sums`.
+        """
+        return kernel.mean(
+            self.rows, Z, sigma, log_weight=log_weight, log_scale=log_scale, tol=self.tol
+        )
+
+    def gradient(self, Z: KernelSum, sigma: float) -> Means:
+        r"""Gradient of the kernel sum, ``S(z) (D(z) - z) / σ²``, and the kernel sum S."""
+        mean, log_sum = self.mean(Z, sigma)
+        factor = np.exp(log_sum - 2 * np.log(sigma))
+        return ((mean - Z.rows) * factor[:, None]).astype(Z.dtype), np.exp(log_sum)
+
+
+@dataclass(frozen=True)
+class MovingRows(Population):
+    """The rows that move, or those that were drawn of them, each query with a row of its own.
+
+    Parameters
+    ----------
+    own : ndarray of shape (n_queries, n_features)
+        The rows that the queries belong to.
+    numbers : ndarray of shape (n_drawn,) or slice
+        Which of the moving rows were drawn.
+    n_rows : int
+        Number of moving rows.
+    at : ndarray of shape (n_queries,) or slice
+        Number of the moving row in whose place a query's row is.
+    """
+
+    own: NDArray
+    numbers: Any
+    n_rows: int
+    at: Any
+
+    def replaced(self, like: NDArray, own: NDArray) -> MovingRows:
+        """The same rows, each query having put a new row in the place of one of them.
+
+        Parameters
+        ----------
+        like : ndarray of shape (n_queries,)
+            Numbers of the rows whose places are taken.
+        own : ndarray of shape (n_queries, n_features)
+            The new rows.
+
+        Returns
+        -------
+        moving_rows : MovingRows
+            The population as each of the queries sees it.
+        """
+        place = np.full(self.n_rows, -1)  # -1 of rows that were not drawn
+        place[self.numbers] = np.arange(self.rows.n_rows)
+        return _Replaced(self.rows, 0.0, own, self.numbers, self.n_rows, like, place[like])
+
+    def drawn(self, Z: KernelSum) -> KernelSum:
+        """Those queries that belong to rows that were drawn."""
+        return Z if isinstance(self.numbers, slice) else KernelSum(Z.rows[self.numbers])
+
+    def average(
+        self, Z: KernelSum, sigma: float, values: NDArray, own_values: Callable[[], NDArray]
+    ) -> Means:
+        """Gaussian kernel mean of values that belong to the rows; and log of the kernel sum.
+
+        Parameters
+        ----------
+        Z : KernelSum
+            Queries.
+        sigma : float
+            Bandwidth.
+        values : ndarray of shape (n_drawn, n_values)
+            Values of the rows.
+        own_values : callable
+            Returns those of the queries' own rows, (n_queries, n_values), if they are needed.
+
+        Returns
+        -------
+        average, log_sum : ndarrays of shape (n_queries, n_values), (n_queries,)
+            See `KernelSum.average`.
+        """
+        return self.rows.average(Z.rows, sigma, values)
+
+
+@dataclass(frozen=True)
+class _Replaced(MovingRows):
+    """One row replaced: a kernel sum loses the row's term, and gains that of the new row."""
+
+    place: NDArray  # of the replaced rows among those that were drawn
+
+    def mean(
+        self,
+        Z: KernelSum,
+        sigma: float,
+        kernel: RadialKernel = GAUSSIAN,
+        *,
+        log_weight: NDArray | None = None,
+        log_scale: NDArray | None = None,
+    ) -> Means:
+        means = super().mean(Z, sigma, kernel, log_weight=log_weight, log_scale=log_scale)
+        bias = self.rows.log_weight if log_weight is None else self.rows.log_weight + log_weight
+        old = self.rows.rows[self.place].astype(np.float64)
+        return self._exchanged(means, Z.rows, sigma, kernel, bias, old, self.own)
+
+    def average(
+        self, Z: KernelSum, sigma: float, values: NDArray, own_values: Callable[[], NDArray]
+    ) -> Means:
+        means = super().average(Z, sigma, values, own_values)
+        old, new = values[self.place], own_values()
+        return self._exchanged(means, Z.rows, sigma, GAUSSIAN, self.rows.log_weight, old, new)
+
+    def _exchanged(
+        self,
+        means: Means,
+        Z: NDArray,
+        sigma: float,
+        kernel: RadialKernel,
+        bias: NDArray,
+        old: NDArray,
+        new: NDArray,
+    ) -> Means:
+        """Means after the exchange. A row in its own place has the same bits as before it."""
+        mean, log_sum = means
+        weight = np.where(self.place >= 0, bias[self.place], -np.inf)
+        rows = self.rows.rows[self.place].astype(np.float64), self.own.astype(np.float64)
+        log_old, log_new = (weight + kernel.log_pairs(Z, x, sigma) - log_sum for x in rows)
+        top = np.where(log_new > 1, log_new, 0)  # a row far from all others is alone with itself
+        rest, gain, loss = (np.exp(log - top)[:, None] for log in (0 * top, log_new, log_old))
+        total = rest + (gain - loss)
+        exchanged = (rest * mean + (gain * new - loss * old)) / np.maximum(total, EMPTY)
+        left = total[:, 0] > EMPTY
+        log_total = np.log(np.maximum(total[:, 0], EMPTY)) + top + log_sum
+        mean = np.where(left[:, None], exchanged, mean).astype(mean.dtype)
+        return mean, np.where(left, log_total, log_sum)

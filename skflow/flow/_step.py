@@ -1,0 +1,238 @@
+r"""The step, written once, for a flow under way and for its replay.
+
+.. math:: Δy = \frac1m Σ_{j=1}^m v(y + β ε_j; p, q, σ), \qquad ε_{2j} = -ε_{2j-1}, \qquad
+          y ← y + η \, Δy
+
+A step is a function of the rows and of a *flow*, which gives noise, velocities and the size η. A
+`LiveFlow` draws and evaluates them, and may record them; a `Replay` reads the recording, for new
+rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from skflow.fields import FieldState
+from skflow.flow._marginals import MonotoneMap
+
+__all__ = ["Flow", "LiveFlow", "Recording", "Replay", "StepSizes", "displacement"]
+
+
+class Flow(Protocol):
+    """What a step is made of."""
+
+    def begin(self, k: int) -> None:
+        """Go on to step k."""
+
+    def noise(self, Y: NDArray) -> NDArray:
+        """Standard normal noise, an array like Y."""
+
+    def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
+        """Velocity at the queries Z of the rows Y; see `FieldState.velocity`."""
+
+    def step_size(self, dY: NDArray) -> Any:
+        """Size η of this step, whose displacement is dY, in the precision of the rows."""
+
+
+@dataclass
+class RecordedStep:
+    """What one step was made of: its noise and frozen velocities, in order, and its size."""
+
+    parts: list[Any] = field(default_factory=list)
+    size: float = 0.0
+
+
+@dataclass
+class Recording:
+    """Reference rows and what the steps of their flow were made of.
+
+    Parameters
+    ----------
+    start : ndarray of shape (n_reference, n_features)
+        The reference rows before the first step.
+    affine : tuple of ndarrays or None
+        The alignment.
+    steps : list of RecordedStep
+        The steps.
+    maps : list of MonotoneMap or None
+        For every column what the end of the flow still misses; empty before it has ended.
+    """
+
+    start: NDArray
+    affine: tuple[NDArray, NDArray, NDArray] | None = None
+    steps: list[RecordedStep] = field(default_factory=list)
+    maps: list[MonotoneMap | None] = field(default_factory=list)
+
+    def nearest(self, Y: NDArray) -> NDArray:
+        """Return for every row the number of the reference row nearest to it at the start.
+
+        Parameters
+        ----------
+        Y : ndarray of shape (n_rows, n_features)
+            Rows before the first step.
+
+        Returns
+        -------
+        like : ndarray of shape (n_rows,)
+            Numbers of reference rows.
+        """
+        return np.asarray(cKDTree(self.start).query(Y)[1])
+
+
+@dataclass
+class StepSizes:
+    """Step sizes of a flow under way.
+
+    Parameters
+    ----------
+    sizes : ndarray of shape (n_steps,)
+        Sizes without unit, unless the first displacement sets them.
+    first_step_norm : float, default=None
+        Length that the first displacement is given: all sizes are the one that does so.
+    shrinkage : float, default=0.0
+        How many times the noise-to-signal ratio of a velocity is taken off its step.
+    """
+
+    sizes: NDArray
+    first_step_norm: float | None = None
+    shrinkage: float = 0.0
+    _from_first: float | None = None  # the size that the first displacement has set
+
+    def of(self, k: int, dY: NDArray, state: FieldState) -> float:
+        """Size of step k, given its displacement and the state that has evaluated it."""
+        if self.first_step_norm is not None and self._from_first is None:
+            mean_norm = np.linalg.norm(dY.astype(np.float64), axis=1).mean()
+            self._from_first = self.first_step_norm / mean_norm if mean_norm else 0.0  # 0 at rest
+        size = self.sizes[k] if self._from_first is None else self._from_first
+        ratio = state.noise_to_signal() if self.shrinkage else None
+        return float(size if ratio is None else size * max(0.0, 1 - self.shrinkage * ratio))
+
+
+class LiveFlow:
+    """A flow under way: noise is drawn, velocities are evaluated, and both may be recorded.
+
+    Parameters
+    ----------
+    state : FieldState
+        The field's state.
+    rng : numpy.random.Generator
+        Source of the noise.
+    step_sizes : StepSizes
+        The step sizes.
+    recording : Recording, default=None
+        If given, every step is added to it.
+    """
+
+    def __init__(
+        self,
+        state: FieldState,
+        rng: np.random.Generator,
+        step_sizes: StepSizes,
+        recording: Recording | None = None,
+    ) -> None:
+        self.state, self.rng, self.step_sizes = state, rng, step_sizes
+        self.recording = recording
+        self.k = 0
+
+    def begin(self, k: int) -> None:
+        """Go on to step k."""
+        self.k = k
+        if self.recording is not None:
+            self.recording.steps.append(RecordedStep())
+
+    def noise(self, Y: NDArray) -> NDArray:
+        """Draw noise."""
+        noise = self.rng.standard_normal(Y.shape, dtype=Y.dtype.type)
+        if self.recording is not None:
+            self.recording.steps[-1].parts.append(noise)
+        return noise
+
+    def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
+        """Evaluate the field."""
+        v = self.state.velocity(Z, Y, sigma, self.k)
+        if self.recording is not None:
+            self.recording.steps[-1].parts.append(self.state.frozen())
+        return v
+
+    def step_size(self, dY: NDArray) -> Any:
+        """Size of this step."""
+        size = self.step_sizes.of(self.k, dY, self.state)
+        if self.recording is not None:
+            self.recording.steps[-1].size = size
+        return dY.dtype.type(size)
+
+
+class Replay:
+    """A flow that took place: new rows go its way, each on its own.
+
+    Parameters
+    ----------
+    recording : Recording
+        The steps of the flow.
+    like : ndarray of shape (n_rows,)
+        For every new row the number of the recorded row whose place it takes and whose noise it
+        borrows. A recorded row in its own place takes the very steps that were recorded.
+    """
+
+    def __init__(self, recording: Recording, like: NDArray) -> None:
+        self.recording, self.like = recording, like
+        self.begin(0)
+
+    def begin(self, k: int) -> None:
+        """Go on to step k."""
+        self.recorded = self.recording.steps[k]
+        self.parts: Iterator[Any] = iter(self.recorded.parts)
+
+    def noise(self, Y: NDArray) -> NDArray:
+        """Borrow noise."""
+        return next(self.parts)[self.like]
+
+    def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
+        """Evaluate the frozen velocity."""
+        return next(self.parts)(Z, self.like, Y)
+
+    def step_size(self, dY: NDArray) -> Any:
+        """Return the size that the step had."""
+        return dY.dtype.type(self.recorded.size)
+
+
+def displacement(
+    flow: Flow, Y: NDArray, sigma: float, *, noise_level: float, n_noise: int
+) -> NDArray:
+    r"""Perturb the rows, evaluate the field, average over the draws.
+
+    .. math:: Δy = \frac1m Σ_{j=1}^m v(y + β ε_j; p, q, σ), \qquad ε_{2j} = -ε_{2j-1}
+
+    Parameters
+    ----------
+    flow : Flow
+        The flow under way, or its replay.
+    Y : ndarray of shape (n_rows, n_features)
+        The moving rows.
+    sigma : float
+        Bandwidth.
+    noise_level : float
+        Standard deviation β of the noise; for score differences β = σ.
+    n_noise : int
+        Number m of draws, in antithetic pairs; 0 evaluates the field at the rows themselves.
+
+    Returns
+    -------
+    displacement : ndarray of shape (n_rows, n_features)
+        Δy.
+    """
+    if n_noise == 0:
+        return flow.velocity(Y, Y, sigma)
+    total = np.zeros_like(Y)
+    for pair in range(0, n_noise, 2):
+        noise = flow.noise(Y) * Y.dtype.type(noise_level)
+        total += flow.velocity(Y + noise, Y, sigma)
+        if pair + 1 < n_noise:
+            total += flow.velocity(Y - noise, Y, sigma)
+    return total / n_noise

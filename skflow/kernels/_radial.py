@@ -1,0 +1,144 @@
+r"""Kernels: functions of the distance in bandwidths.
+
+.. math:: \log K(z, x; σ) = φ(‖z - x‖² / σ²)
+
+Everything that is summed, and the single kernel values that are put in and taken out when a row of
+a population is replaced by another, come from the one function φ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skflow.kernels._sums import KernelSum
+
+__all__ = ["GAUSSIAN", "GaussianKernel", "RadialKernel"]
+
+
+@dataclass(frozen=True)
+class RadialKernel:
+    """Any kernel that falls with the distance; its sums are taken under a running maximum.
+
+    Parameters
+    ----------
+    log_value : callable
+        φ, a function of an array of squared distances in bandwidths, which it may overwrite. It
+        has to be defined in a module, so that it can be pickled.
+    """
+
+    log_value: Callable[[NDArray], NDArray]
+
+    def log_pairs(self, Z: NDArray, X: NDArray, sigma: float) -> NDArray:
+        """Log of the kernel between row i of Z and row i of X.
+
+        Parameters
+        ----------
+        Z, X : ndarrays of shape (n_rows, n_features)
+            Rows.
+        sigma : float
+            Bandwidth.
+
+        Returns
+        -------
+        log_kernel : ndarray of shape (n_rows,)
+            φ.
+        """
+        return self.log_value(np.sum(((Z - X) / sigma) ** 2, axis=1))
+
+    def mean(
+        self,
+        rows: KernelSum,
+        Z: KernelSum,
+        sigma: float,
+        *,
+        log_weight: NDArray | None = None,
+        log_scale: NDArray | None = None,
+        tol: float = 0.0,
+    ) -> tuple[NDArray, NDArray]:
+        """Kernel mean of the rows at the queries, and log of the kernel sum; see `KernelSum.sums`.
+
+        Parameters
+        ----------
+        rows, Z : KernelSum
+            The rows, and the queries.
+        sigma : float
+            Bandwidth.
+        log_weight, log_scale, tol
+            As in `KernelSum.sums`. Only Gaussian kernels make use of the last two.
+
+        Returns
+        -------
+        mean, log_sum : ndarrays of shape (n_queries, n_features), (n_queries,)
+            As in `KernelSum.sums`.
+        """
+        return rows.radial_sums(Z.rows, sigma, self.log_value, log_weight=log_weight)
+
+    def divergence(
+        self, rows: KernelSum, Z: NDArray, sigma: float, *, log_weight: NDArray | None = None
+    ) -> NDArray | None:
+        """Divergence of the kernel mean at the queries; None says that it is not known."""
+        return None
+
+    def variance(
+        self,
+        rows: KernelSum,
+        Z: NDArray,
+        sigma: float,
+        mean: NDArray,
+        log_sum: NDArray,
+        *,
+        axes: NDArray,
+        log_weight: NDArray | None = None,
+        tol: float = 0.0,
+    ) -> NDArray | None:
+        """Variance of the kernel mean over draws of the rows; None says that it is not known."""
+        return None
+
+
+class GaussianKernel(RadialKernel):
+    """The Gaussian kernel, ``exp(-‖z - x‖²/2σ²)``, of which more is known."""
+
+    def mean(
+        self,
+        rows: KernelSum,
+        Z: KernelSum,
+        sigma: float,
+        *,
+        log_weight: NDArray | None = None,
+        log_scale: NDArray | None = None,
+        tol: float = 0.0,
+    ) -> tuple[NDArray, NDArray]:
+        """Kernel mean and log of the kernel sum; see `KernelSum.sums`."""
+        return rows.sums(Z, sigma, log_weight=log_weight, log_scale=log_scale, tol=tol)
+
+    def divergence(
+        self, rows: KernelSum, Z: NDArray, sigma: float, *, log_weight: NDArray | None = None
+    ) -> NDArray:
+        """Divergence of the kernel mean; see `KernelSum.divergence`."""
+        return rows.divergence(Z, sigma, log_weight=log_weight)
+
+    def variance(
+        self,
+        rows: KernelSum,
+        Z: NDArray,
+        sigma: float,
+        mean: NDArray,
+        log_sum: NDArray,
+        *,
+        axes: NDArray,
+        log_weight: NDArray | None = None,
+        tol: float = 0.0,
+    ) -> NDArray:
+        """Variance of the kernel mean; see `KernelSum.variance`."""
+        return rows.variance(Z, sigma, mean, log_sum, axes=axes, log_weight=log_weight, tol=tol)
+
+
+def _log_gaussian(square: NDArray) -> NDArray:
+    return -square / 2
+
+
+GAUSSIAN = GaussianKernel(_log_gaussian)
