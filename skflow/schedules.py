@@ -27,6 +27,7 @@ arXiv:2206.00364.
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -143,6 +144,7 @@ class Schedule(BaseEstimator, ABC):
         """Bandwidth at the fractions s of the way."""
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class ConstantSchedule(Schedule):
     """The same bandwidth at every step.
 
@@ -159,8 +161,7 @@ class ConstantSchedule(Schedule):
     array([0.5, 0.5, 0.5])
     """
 
-    def __init__(self, sigma: Any = "auto") -> None:
-        self.sigma = sigma
+    sigma: Any = "auto"
 
     def _resolve_ends(self, rows: NDArray, weight: NDArray) -> tuple[float, float]:
         sigma = _resolve(self.sigma, "sigma", rows, weight)
@@ -170,6 +171,7 @@ class ConstantSchedule(Schedule):
         return np.full(s.shape, self.sigma_max_)
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class LinearSchedule(Schedule):
     """Bandwidth falling linearly, ``σ_max + s (σ_min - σ_max)``.
 
@@ -189,14 +191,14 @@ class LinearSchedule(Schedule):
     array([2. , 1.5, 1. ])
     """
 
-    def __init__(self, sigma_max: Any = "auto", sigma_min: Any = "auto") -> None:
-        self.sigma_max = sigma_max
-        self.sigma_min = sigma_min
+    sigma_max: Any = "auto"
+    sigma_min: Any = "auto"
 
     def _curve(self, s: NDArray) -> NDArray:
         return self.sigma_max_ + s * (self.sigma_min_ - self.sigma_max_)
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class CosineSchedule(Schedule):
     r"""Variance falling along a cosine, ``σ²_max cos(s arccos(σ²_min/σ²_max))``.
 
@@ -222,15 +224,15 @@ class CosineSchedule(Schedule):
     array([2.   , 1.707, 0.5  ])
     """
 
-    def __init__(self, sigma_max: Any = "auto", sigma_min: Any = "auto") -> None:
-        self.sigma_max = sigma_max
-        self.sigma_min = sigma_min
+    sigma_max: Any = "auto"
+    sigma_min: Any = "auto"
 
     def _curve(self, s: NDArray) -> NDArray:
         last = np.arccos((self.sigma_min_ / self.sigma_max_) ** 2)
         return self.sigma_max_ * np.sqrt(np.cos(s * last))
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class GeometricSchedule(Schedule):
     """Bandwidth falling by a constant factor, ``σ_max (σ_min/σ_max)^s``.
 
@@ -254,14 +256,14 @@ class GeometricSchedule(Schedule):
     array([4., 2., 1.])
     """
 
-    def __init__(self, sigma_max: Any = "auto", sigma_min: Any = "auto") -> None:
-        self.sigma_max = sigma_max
-        self.sigma_min = sigma_min
+    sigma_max: Any = "auto"
+    sigma_min: Any = "auto"
 
     def _curve(self, s: NDArray) -> NDArray:
         return self.sigma_max_ * (self.sigma_min_ / self.sigma_max_) ** s
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class KarrasSchedule(Schedule):
     """Linear in ``σ^(1/ρ)``: between linear (ρ = 1) and geometric (ρ → ∞).
 
@@ -287,10 +289,9 @@ class KarrasSchedule(Schedule):
     array([4.  , 2.07, 1.  ])
     """
 
-    def __init__(self, sigma_max: Any = "auto", sigma_min: Any = "auto", rho: float = 7.0) -> None:
-        self.sigma_max = sigma_max
-        self.sigma_min = sigma_min
-        self.rho = rho
+    sigma_max: Any = "auto"
+    sigma_min: Any = "auto"
+    rho: float = 7.0
 
     def _curve(self, s: NDArray) -> NDArray:
         power = 1 / check_scale(self.rho, name="rho")

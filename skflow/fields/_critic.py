@@ -22,6 +22,7 @@ Mao, X. et al. (2017). Least Squares Generative Adversarial Networks. arXiv:1611
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
@@ -175,6 +176,7 @@ def make_critic(critic: Any, loss: str, **params: Any) -> Any:
     return critic
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class CriticGradient(KernelField):
     r"""Slope of a critic that is taught, step by step, to tell target rows from moving rows.
 
@@ -217,18 +219,11 @@ class CriticGradient(KernelField):
     True
     """
 
-    def __init__(
-        self,
-        critic: Any = None,
-        *,
-        loss: str = "log_ratio",
-        blur: bool = False,
-        n_updates: int = 2,
-    ) -> None:
-        self.critic = critic
-        self.loss = loss
-        self.blur = blur
-        self.n_updates = n_updates
+    critic: Any = None
+    _: dataclasses.KW_ONLY
+    loss: str = "log_ratio"
+    blur: bool = False
+    n_updates: int = 2
 
     @property
     def supports_groups(self) -> bool:

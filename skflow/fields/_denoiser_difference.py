@@ -15,6 +15,7 @@ Weber, R. (2023). The Score-Difference Flow for Implicit Generative Modeling. ar
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
@@ -90,6 +91,7 @@ SOURCES: dict[str, Callable[[DenoiserDifference, np.random.Generator], Term]] = 
 }
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class DenoiserDifference(KernelField):
     r"""Difference of two denoisers, ``D_p(z;σ) - D_q(z;σ)``.
 
@@ -124,19 +126,11 @@ class DenoiserDifference(KernelField):
     array([[-2.]])
     """
 
-    def __init__(
-        self,
-        denoiser: Any = "learned",
-        source: str = "kernel",
-        weights: tuple[float, float] = (1.0, 1.0),
-        n_updates: int = 10,
-        tol: float = 1e-6,
-    ) -> None:
-        self.denoiser = denoiser
-        self.source = source
-        self.weights = weights
-        self.n_updates = n_updates
-        self.tol = tol
+    denoiser: Any = "learned"
+    source: str = "kernel"
+    weights: tuple[float, float] = (1.0, 1.0)
+    n_updates: int = 10
+    tol: float = 1e-6
 
     @property
     def sees_source(self) -> bool:

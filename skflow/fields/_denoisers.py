@@ -20,6 +20,7 @@ arXiv:2206.00364.
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from copy import copy
@@ -189,6 +190,7 @@ class Preconditioning:
         return 1 / (1 + u**2), sigma / np.hypot(1, u)
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class LearnedDenoiser(Denoiser):
     r"""Train a regressor to remove noise of any size in the schedule's range.
 
@@ -212,12 +214,10 @@ class LearnedDenoiser(Denoiser):
     Karras et al. (2022), arXiv:2206.00364.
     """
 
-    def __init__(
-        self, regressor: Any = None, *, n_updates: Any = "auto", batch_size: int = 256
-    ) -> None:
-        self.regressor = regressor
-        self.n_updates = n_updates
-        self.batch_size = batch_size
+    regressor: Any = None
+    _: dataclasses.KW_ONLY
+    n_updates: Any = "auto"
+    batch_size: int = 256
 
     def fit(
         self, target: KernelSum, sigmas: NDArray, origin: NDArray, rng: np.random.Generator

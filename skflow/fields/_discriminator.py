@@ -20,6 +20,7 @@ Models. arXiv:2305.16150, eq. 20 and algorithms 2-3.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -43,6 +44,7 @@ LONGEST = 0.5  # length of a step, root mean square over the columns, in units o
 Base = Callable[[int, np.random.Generator], NDArray]
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class Discriminator(KernelField):
     r"""Slope of a time-conditioned critic, trained at ``fit``.
 
@@ -79,20 +81,12 @@ class Discriminator(KernelField):
     (500, 2)
     """
 
-    def __init__(
-        self,
-        critic: Any = None,
-        *,
-        loss: str = "log_ratio",
-        step_size: float = 0.5,
-        n_rounds: int = 1000,
-        batch_size: int = 512,
-    ) -> None:
-        self.critic = critic
-        self.loss = loss
-        self.step_size = step_size
-        self.n_rounds = n_rounds
-        self.batch_size = batch_size
+    critic: Any = None
+    _: dataclasses.KW_ONLY
+    loss: str = "log_ratio"
+    step_size: float = 0.5
+    n_rounds: int = 1000
+    batch_size: int = 512
 
     @property
     def supports_groups(self) -> bool:

@@ -24,6 +24,7 @@ Models. arXiv:2305.16150, table 2.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -102,6 +103,7 @@ def _scaled_steps(scale: float, n_steps: int) -> NDArray:
     return scale * DEFAULTS["row"].step_size(n_steps)
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class FDivergence(KernelField):
     r"""Gradient of an f-divergence between moving rows and target, ``r f''(r) (D_p - D_q)``.
 
@@ -132,10 +134,9 @@ class FDivergence(KernelField):
     array([[-3.297]])
     """
 
-    def __init__(self, divergence: Any = "kl", clip: float = 10.0, tol: float = 1e-6) -> None:
-        self.divergence = divergence
-        self.clip = clip
-        self.tol = tol
+    divergence: Any = "kl"
+    clip: float = 10.0
+    tol: float = 1e-6
 
     def start(self, rng: np.random.Generator, limits: Limits = ALL_ROWS) -> FieldState:
         """Begin a flow; ``rng`` draws its batches."""

@@ -15,6 +15,7 @@ Generative Modeling via Drifting (2026). arXiv:2602.04770.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,6 +31,7 @@ from skflow.kernels import RadialKernel
 __all__ = ["LaplaceMeanShift"]
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class LaplaceMeanShift(KernelField):
     r"""Difference of Laplace kernel means, averaged over several kernel widths.
 
@@ -55,8 +57,7 @@ class LaplaceMeanShift(KernelField):
            [-3.969]])
     """
 
-    def __init__(self, factors: Sequence[float] = (0.5, 1.0, 2.0)) -> None:
-        self.factors = factors
+    factors: Sequence[float] = (0.5, 1.0, 2.0)
 
     def start(self, rng: np.random.Generator, limits: Limits = ALL_ROWS) -> FieldState:
         """Begin a flow; ``rng`` draws its batches."""

@@ -16,6 +16,8 @@ Arbel, M. et al. (2019). Maximum Mean Discrepancy Gradient Flow. arXiv:1906.0437
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +32,7 @@ __all__ = ["MMDGradient"]
 LAST_PLACES = 64  # units in the last place of a term that count as rounding
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class MMDGradient(KernelField):
     r"""Gradient of the squared maximum mean discrepancy with a Gaussian kernel.
 
@@ -55,8 +58,7 @@ class MMDGradient(KernelField):
     array([[0.6065]])
     """
 
-    def __init__(self, tol: float = 1e-6) -> None:
-        self.tol = tol
+    tol: float = 1e-6
 
     def start(self, rng: np.random.Generator, limits: Limits = ALL_ROWS) -> FieldState:
         """Begin a flow; ``rng`` draws its batches."""

@@ -19,6 +19,7 @@ James, W. and Stein, C. (1961). Estimation with Quadratic Loss. Proc. Fourth Ber
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,7 @@ def log_ratio(
     return log_p - log_q
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class KernelScoreDifference(KernelField):
     r"""Score difference of two kernel density estimates, ``D_p(z;σ) - D_q(z;σ)``.
 
@@ -121,9 +123,8 @@ class KernelScoreDifference(KernelField):
            [-4.45]])
     """
 
-    def __init__(self, normalization: str = "sinkhorn", tol: float = 1e-6) -> None:
-        self.normalization = normalization
-        self.tol = tol
+    normalization: str = "sinkhorn"
+    tol: float = 1e-6
 
     def start(self, rng: np.random.Generator, limits: Limits = ALL_ROWS) -> FieldState:
         """Begin a flow; ``rng`` draws its batches."""

@@ -15,6 +15,7 @@ Models. arXiv:2305.16150.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from skflow.fields._terms import DifferenceState, Itself, Mean
 __all__ = ["Entropy", "TargetScore"]
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class TargetScore(KernelField):
     r"""Score of the blurred target in units of a displacement, ``D_p(z;σ) - z = σ² ∇ log p(z;σ)``.
 
@@ -58,9 +60,8 @@ class TargetScore(KernelField):
     array([[-2.]])
     """
 
-    def __init__(self, denoiser: Any = "kernel", tol: float = 1e-6) -> None:
-        self.denoiser = denoiser
-        self.tol = tol
+    denoiser: Any = "kernel"
+    tol: float = 1e-6
 
     @property
     def sees_source(self) -> bool:
@@ -87,6 +88,7 @@ class TargetScore(KernelField):
         return DEFAULTS["row"]
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class Entropy(KernelField):
     r"""Minus the score of the moving rows, ``z - D_q(z;cσ) = -(cσ)² ∇ log q(z;cσ)``.
 
@@ -113,9 +115,8 @@ class Entropy(KernelField):
            [ 0.378]])
     """
 
-    def __init__(self, bandwidth: float = 1.0, tol: float = 1e-6) -> None:
-        self.bandwidth = bandwidth
-        self.tol = tol
+    bandwidth: float = 1.0
+    tol: float = 1e-6
 
     @property
     def fixes_target(self) -> bool:

@@ -16,6 +16,7 @@ Models. arXiv:2305.16150, eq. 17.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,7 @@ __all__ = ["Stein"]
 MEDIAN_ROWS = 500  # moving rows that the median distance is taken from
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class Stein(KernelField):
     r"""Direction of Stein variational gradient descent.
 
@@ -67,12 +69,9 @@ class Stein(KernelField):
     array([[-2.]])
     """
 
-    def __init__(
-        self, denoiser: Any = "kernel", bandwidth: Any = "median", tol: float = 1e-6
-    ) -> None:
-        self.denoiser = denoiser
-        self.bandwidth = bandwidth
-        self.tol = tol
+    denoiser: Any = "kernel"
+    bandwidth: Any = "median"
+    tol: float = 1e-6
 
     def _learn(self, sigmas: NDArray, origin: NDArray, rng: np.random.Generator) -> None:
         self.denoiser_ = make_denoiser(self.denoiser).fit(self.target_, sigmas, origin, rng)

@@ -15,6 +15,7 @@ Models. arXiv:2305.16150, table 2.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -31,6 +32,7 @@ from skflow.fields._registry import make_field
 __all__ = ["SumState", "WeightedSum"]
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class WeightedSum(Field):
     r"""Sum of fields with weights, ``Σ_m a_m v_m``.
 
@@ -61,8 +63,7 @@ class WeightedSum(Field):
     True
     """
 
-    def __init__(self, parts: Sequence[tuple] = ((1.0, "score"), (1.0, "entropy"))) -> None:
-        self.parts = parts
+    parts: Sequence[tuple] = ((1.0, "score"), (1.0, "entropy"))
 
     @property
     def sees_source(self) -> bool:

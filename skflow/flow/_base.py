@@ -38,7 +38,7 @@ from skflow.fields import Field, FlowDefaults, make_field
 from skflow.fields._denoisers import make_denoiser
 from skflow.flow._callbacks import CallbackSupportMixin
 from skflow.flow._marginals import Marginal, marginals_of
-from skflow.flow._step import StepSizes
+from skflow.flow._step import Recording, StepSizes
 from skflow.kernels import compute_threads
 from skflow.schedules import make_schedule, resolve_bandwidth
 
@@ -67,6 +67,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
     verbose: int
     _precision: Any = None  # of the moving rows; None is the target's
     center_: NDArray
+    _recording: Recording | None
     _target: NDArray
     _weight: NDArray
     _marginals: list[Marginal]

@@ -15,6 +15,7 @@ algorithm 2.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Real
@@ -56,25 +57,87 @@ LARGEST = 1e30  # value that a generator may return: single precision ends at 3e
 KEEP_EVERY = 10  # steps between copies of a state to fall back to
 
 
-class BaseGenerator(BaseFlow):
-    """Base class of all generators: parameters in, one loop, a regressor out."""
+class _Training(BaseFlow):
+    """What a generator keeps of its training."""
 
-    generator: Any
-    latent_dim: int | None
-    prior: Any
-    n_epochs: Any
-    learning_rate: Any
-    batch_size: int
-    window: int
-    early_stopping: bool
-    validation_fraction: float
-    n_iter_no_change: int
-    warm_start: bool
     _n_source: int | None = None  # rows of the source, if there is one
     _state: FieldState | None = None  # of the last training, if another may go on
     _precision = np.float32  # in which regressors learn
     _n_trainings: int
     _learner: Learner
+
+
+@dataclasses.dataclass(eq=False, repr=False, kw_only=True)
+class BaseGenerator(_Training):
+    """Base class of all generators: parameters in, one loop, a regressor out.
+
+    Parameters
+    ----------
+    generator : regressor, default=None
+        Any regressor. One with ``partial_fit`` is updated with every batch, others are fitted anew
+        to the last ``window`` batches; one that does a single output is wrapped in
+        `sklearn.multioutput.MultiOutputRegressor`. None is an ``MLPRegressor`` with four hidden
+        layers of 128, updated in minibatches of 128 rows at a rate of 2e-3.
+    latent_dim : int, default=None
+        Width of the prior; None is the target's, or that of ``X_source`` or of an array.
+    prior : {"normal", "uniform"}, array-like or callable, default="normal"
+        What ξ is drawn from: the standard normal distribution, the uniform one on [-1, 1], rows of
+        an array, or ``prior(n, rng)``, an array of n rows. ``X_source`` takes its place.
+    n_steps : int, default=100
+        Steps of an epoch, which goes once down the schedule.
+    n_epochs : int or "auto", default="auto"
+        Number of epochs. "auto" is 10 for a regressor that is updated, 1 for one that is fitted
+        anew.
+    learning_rate : float, array of shape (n_epochs * n_steps,) or "auto", default="auto"
+        λ, the learning rate of the regressor, in the regressor's own sense. "auto" lets that of an
+        ``MLPRegressor`` fall to a twentieth along a cosine, and leaves others as they are.
+    align : {"affine", None}, default="affine"
+        "affine": the regressor sees standardised inputs, and learns how far rows are from the
+        affine map of the prior's Gaussian onto the target's (from the target's mean, if the widths
+        differ), in units of the target's scale. None: it sees ξ and returns the rows themselves.
+    batch_size : int, default=1024
+        Rows of the prior, and of the target, that a step uses, drawn afresh each step.
+    window : int, default=4
+        Last batches that a regressor without ``partial_fit`` is fitted to.
+    match_marginals : bool, default=True
+        Whether a generator of a prior ends with a monotone map of every column, which gives it the
+        target's quantiles: values that rows share, rounding and bounds come back. It has none if in
+        no column target rows share values, or the generator's marginal differs from theirs by more
+        than chance explains. A map from ``X_source`` has none either.
+    early_stopping : bool, default=False
+        Whether to set target rows aside, score the generator on them after every epoch, stop when
+        ``n_iter_no_change`` epochs have brought no better score, and keep the best state.
+    validation_fraction : float, default=0.1
+        Share of the target rows that is set aside.
+    n_iter_no_change : int, default=3
+        Epochs without a better score before training stops.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from where the last ``fit`` ended.
+    n_jobs : int, default=None
+        Upper bound on the threads; None is all available cores. The result does not depend on it.
+    verbose : int, default=0
+        1 shows a progress bar on a terminal.
+    random_state : int, RandomState instance or None, default=None
+        Seed of prior, noise, batches, samples, and of what is trained unless it has its own.
+    """
+
+    generator: Any = dataclasses.field(default=None, kw_only=False)
+    latent_dim: int | None = None
+    prior: Any = "normal"
+    n_steps: int = 100
+    n_epochs: Any = "auto"
+    learning_rate: Any = "auto"
+    align: Any = "affine"
+    batch_size: int = 1024
+    window: int = 4
+    match_marginals: bool = True
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    n_iter_no_change: int = 3
+    warm_start: bool = False
+    n_jobs: int | None = None
+    verbose: int = 0
+    random_state: Any = None
 
     # ------------------------------------------------------------------------------------ fit
     @ends_callbacks

@@ -15,6 +15,7 @@ Weber, R. (2023). The Score-Difference Flow for Implicit Generative Modeling. ar
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from skflow._utils import check_count
@@ -25,6 +26,7 @@ from skflow.generators._base import BaseGenerator
 __all__ = ["GANGenerator"]
 
 
+@dataclasses.dataclass(eq=False, repr=False, kw_only=True)
 class GANGenerator(BaseGenerator):
     r"""Train a regressor against a critic that tells its rows from target rows.
 
@@ -50,25 +52,23 @@ class GANGenerator(BaseGenerator):
     latent_dim : int, default=None
         Width of the prior; None is the target's, or that of ``X_source`` or of an array.
     prior : {"normal", "uniform"}, array-like or callable, default="normal"
-        What ξ is drawn from, see `SDFlowGenerator`. ``X_source`` takes its place.
+        What ξ is drawn from: a distribution, rows, or ``prior(n, rng)`` that returns n rows.
     n_steps : int, default=100
         Steps of an epoch.
     n_epochs : int, default=20
         Number of epochs.
     learning_rate : float, array of shape (n_epochs * n_steps,) or "auto", default="auto"
-        The learning rate of the generator, in the regressor's own sense. "auto" lets that of an
-        ``MLPRegressor`` fall to a twentieth along a cosine, and leaves others as they are.
+        Learning rate of the regressor, a number or one a step; "auto" falls in the end.
     align : {"affine", None}, default="affine"
-        "affine": the regressor sees standardised inputs, and learns how far rows are from the
-        affine map of the prior's Gaussian onto the target's. None: it returns the rows themselves.
+        "affine" trains what is left beside the affine map of the prior's Gaussian.
     batch_size : int, default=1024
-        Rows of the prior, and of the target, that a step uses, drawn afresh each step.
+        Rows of the prior, and of the target, that a step uses.
     window : int, default=4
         Last batches that a regressor without ``partial_fit`` is fitted to.
     match_marginals : bool, default=True
-        Whether a generator of a prior ends with a monotone map of every column, if any needs one.
+        Whether samples end in the target's own marginal distributions.
     early_stopping : bool, default=False
-        Whether to set target rows aside, and keep the state that was best on them after an epoch.
+        Whether to keep the state that was best on target rows set aside.
     validation_fraction : float, default=0.1
         Share of the target rows that is set aside.
     n_iter_no_change : int, default=3
@@ -76,11 +76,11 @@ class GANGenerator(BaseGenerator):
     warm_start : bool, default=False
         Whether ``fit`` goes on from where the last ``fit`` ended.
     n_jobs : int, default=None
-        Upper bound on the threads; None is all available cores.
+        Upper bound on the threads; None is all available cores. No result depends on it.
     verbose : int, default=0
         1 shows a progress bar on a terminal.
     random_state : int, RandomState instance or None, default=None
-        Seed of prior, noise, batches, samples, and of what is trained unless it has its own.
+        Seed of everything that is drawn.
 
     Attributes
     ----------
@@ -135,50 +135,10 @@ class GANGenerator(BaseGenerator):
     first_step_norm = None
     n_noise = 0
 
-    def __init__(
-        self,
-        generator: Any = None,
-        *,
-        critic: Any = None,
-        loss: str = "non_saturating",
-        n_critic: int = 1,
-        latent_dim: int | None = None,
-        prior: Any = "normal",
-        n_steps: int = 100,
-        n_epochs: Any = 20,
-        learning_rate: Any = "auto",
-        align: str | None = "affine",
-        batch_size: int = 1024,
-        window: int = 4,
-        match_marginals: bool = True,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 3,
-        warm_start: bool = False,
-        n_jobs: int | None = None,
-        verbose: int = 0,
-        random_state: Any = None,
-    ) -> None:
-        self.generator = generator
-        self.critic = critic
-        self.loss = loss
-        self.n_critic = n_critic
-        self.latent_dim = latent_dim
-        self.prior = prior
-        self.n_steps = n_steps
-        self.n_epochs = n_epochs
-        self.learning_rate = learning_rate
-        self.align = align
-        self.batch_size = batch_size
-        self.window = window
-        self.match_marginals = match_marginals
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.warm_start = warm_start
-        self.n_jobs = n_jobs
-        self.verbose = verbose
-        self.random_state = random_state
+    critic: Any = None
+    loss: str = "non_saturating"
+    n_critic: int = 1
+    n_epochs: Any = 20
 
     @property
     def field(self) -> Field:  # chosen, not a parameter

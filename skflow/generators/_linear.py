@@ -11,6 +11,7 @@ algorithm 2 and section 6.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -23,6 +24,7 @@ from skflow._utils import check_scale, is_checked, make_generator
 __all__ = ["LinearGenerator"]
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class LinearGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
     r"""Linear regression that is updated by plain gradient steps.
 
@@ -67,12 +69,9 @@ class LinearGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
     ([[2.0], [-1.0]], [1.0, 0.0])
     """
 
-    def __init__(
-        self, learning_rate: float = 1e-3, init_scale: float = 0.1, random_state: Any = None
-    ) -> None:
-        self.learning_rate = learning_rate
-        self.init_scale = init_scale
-        self.random_state = random_state
+    learning_rate: float = 1e-3
+    init_scale: float = 0.1
+    random_state: Any = None
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> LinearGenerator:
         """Fit by least squares.

@@ -15,6 +15,7 @@ Models. arXiv:2305.16150, algorithm 1 and eqs. 24-28.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from skflow.schedules import KarrasSchedule
 __all__ = ["ScoreGANGenerator"]
 
 
+@dataclasses.dataclass(eq=False, repr=False, kw_only=True)
 class ScoreGANGenerator(BaseGenerator):
     r"""Train a regressor by the scores of the target and of its own rows, both learned.
 
@@ -39,7 +41,7 @@ class ScoreGANGenerator(BaseGenerator):
     Parameters
     ----------
     generator : regressor, default=None
-        Any regressor, as in `SDFlowGenerator`, with the same default.
+        The regressor that is trained; None is a multilayer perceptron.
     denoiser : {"learned", "kernel"}, regressor, callable or Denoiser, default="learned"
         What the target's score comes from, see `TargetScore`; the denoiser of the generator's rows
         starts as a copy of a learned one.
@@ -50,29 +52,27 @@ class ScoreGANGenerator(BaseGenerator):
     latent_dim : int, default=None
         Width of the prior; None is the target's, or that of ``X_source`` or of an array.
     prior : {"normal", "uniform"}, array-like or callable, default="normal"
-        What ξ is drawn from, see `SDFlowGenerator`. ``X_source`` takes its place.
+        What ξ is drawn from: a distribution, rows, or ``prior(n, rng)`` that returns n rows.
     schedule : str or Schedule, default="auto"
-        The bandwidths that a step draws one of. "auto" is ``KarrasSchedule(rho=3)``.
+        Noise schedule of an epoch, from wide to narrow; "auto" is the method's own.
     n_steps : int, default=100
-        Steps of an epoch, and number of bandwidths.
+        Steps of an epoch.
     n_epochs : int, default=8
         Number of epochs.
     step_size : float, array of shape (n_steps,) or "auto", default="auto"
-        η at every bandwidth, without unit; "auto" is 1.
+        Size η of the steps, 1 being a full one; "auto" is the method's own.
     learning_rate : float, array of shape (n_epochs * n_steps,) or "auto", default="auto"
-        The learning rate of the generator, in the regressor's own sense. "auto" lets that of an
-        ``MLPRegressor`` fall to a twentieth along a cosine, and leaves others as they are.
+        Learning rate of the regressor, a number or one a step; "auto" falls in the end.
     align : {"affine", None}, default="affine"
-        "affine": the regressor sees standardised inputs, and learns how far rows are from the
-        affine map of the prior's Gaussian onto the target's. None: it returns the rows themselves.
+        "affine" trains what is left beside the affine map of the prior's Gaussian.
     batch_size : int, default=1024
-        Rows of the prior, and of the target, that a step uses, drawn afresh each step.
+        Rows of the prior, and of the target, that a step uses.
     window : int, default=4
         Last batches that a regressor without ``partial_fit`` is fitted to.
     match_marginals : bool, default=True
-        Whether a generator of a prior ends with a monotone map of every column, if any needs one.
+        Whether samples end in the target's own marginal distributions.
     early_stopping : bool, default=False
-        Whether to set target rows aside, and keep the state that was best on them after an epoch.
+        Whether to keep the state that was best on target rows set aside.
     validation_fraction : float, default=0.1
         Share of the target rows that is set aside.
     n_iter_no_change : int, default=3
@@ -80,11 +80,11 @@ class ScoreGANGenerator(BaseGenerator):
     warm_start : bool, default=False
         Whether ``fit`` goes on from where the last ``fit`` ended.
     n_jobs : int, default=None
-        Upper bound on the threads; None is all available cores.
+        Upper bound on the threads; None is all available cores. No result depends on it.
     verbose : int, default=0
         1 shows a progress bar on a terminal.
     random_state : int, RandomState instance or None, default=None
-        Seed of prior, noise, batches, samples, and of what is trained unless it has its own.
+        Seed of everything that is drawn.
 
     Attributes
     ----------
@@ -138,54 +138,12 @@ class ScoreGANGenerator(BaseGenerator):
     first_step_norm = None
     n_noise = 1
 
-    def __init__(
-        self,
-        generator: Any = None,
-        *,
-        denoiser: Any = "learned",
-        weights: tuple[float, float] = (1.0, 1.0),
-        n_updates: int = 3,
-        latent_dim: int | None = None,
-        prior: Any = "normal",
-        schedule: Any = "auto",
-        n_steps: int = 100,
-        n_epochs: Any = 8,
-        step_size: Any = "auto",
-        learning_rate: Any = "auto",
-        align: str | None = "affine",
-        batch_size: int = 1024,
-        window: int = 4,
-        match_marginals: bool = True,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 3,
-        warm_start: bool = False,
-        n_jobs: int | None = None,
-        verbose: int = 0,
-        random_state: Any = None,
-    ) -> None:
-        self.generator = generator
-        self.denoiser = denoiser
-        self.weights = weights
-        self.n_updates = n_updates
-        self.latent_dim = latent_dim
-        self.prior = prior
-        self.schedule = schedule
-        self.n_steps = n_steps
-        self.n_epochs = n_epochs
-        self.step_size = step_size
-        self.learning_rate = learning_rate
-        self.align = align
-        self.batch_size = batch_size
-        self.window = window
-        self.match_marginals = match_marginals
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.warm_start = warm_start
-        self.n_jobs = n_jobs
-        self.verbose = verbose
-        self.random_state = random_state
+    denoiser: Any = "learned"
+    weights: tuple[float, float] = (1.0, 1.0)
+    n_updates: int = 3
+    schedule: Any = "auto"
+    n_epochs: Any = 8
+    step_size: Any = "auto"
 
     @property
     def field(self) -> Field:  # chosen, not a parameter

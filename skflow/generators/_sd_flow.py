@@ -11,6 +11,7 @@ algorithm 2.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from skflow.generators._base import BaseGenerator
@@ -18,6 +19,7 @@ from skflow.generators._base import BaseGenerator
 __all__ = ["SDFlowGenerator"]
 
 
+@dataclasses.dataclass(eq=False, repr=False, kw_only=True)
 class SDFlowGenerator(BaseGenerator):
     r"""Train a regressor to return rows distributed like a target table.
 
@@ -32,52 +34,37 @@ class SDFlowGenerator(BaseGenerator):
     Parameters
     ----------
     generator : regressor, default=None
-        Any regressor. One with ``partial_fit`` is updated with every batch, others are fitted anew
-        to the last ``window`` batches; one that does a single output is wrapped in
-        `sklearn.multioutput.MultiOutputRegressor`. None is an ``MLPRegressor`` with four hidden
-        layers of 128, updated in minibatches of 128 rows at a rate of 2e-3.
+        The regressor that is trained; None is a multilayer perceptron.
     latent_dim : int, default=None
         Width of the prior; None is the target's, or that of ``X_source`` or of an array.
     prior : {"normal", "uniform"}, array-like or callable, default="normal"
-        What ξ is drawn from: the standard normal distribution, the uniform one on [-1, 1], rows of
-        an array, or ``prior(n, rng)``, an array of n rows. ``X_source`` takes its place.
+        What ξ is drawn from: a distribution, rows, or ``prior(n, rng)`` that returns n rows.
     field : str or Field, default="kernel"
         The velocity: a name in ``skflow.fields.FIELDS`` or a field.
     schedule : str or Schedule, default="auto"
-        The bandwidths σ_k of an epoch; "auto" is the field's choice.
+        Noise schedule of an epoch, from wide to narrow; "auto" is the method's own.
     n_steps : int, default=50
-        Steps of an epoch, which goes once down the schedule.
+        Steps of an epoch.
     n_epochs : int or "auto", default="auto"
-        Number of epochs. "auto" is 10 for a regressor that is updated, 1 for one that is fitted
-        anew.
+        Number of epochs.
     step_size : float, array of shape (n_steps,) or "auto", default="auto"
-        η, without unit: 1 is a full denoiser step. "auto" is the field's choice.
+        Size η of the steps, 1 being a full one; "auto" is the method's own.
     first_step_norm : float or str, default=None
-        If given, η is the constant that makes the mean over rows of the first displacement's norm
-        equal this length, a number or a name such as "0.2*rms". Excludes ``step_size``.
+        Length that the first displacement has in the mean; it excludes ``step_size``.
     learning_rate : float, array of shape (n_epochs * n_steps,) or "auto", default="auto"
-        λ, the learning rate of the regressor, in the regressor's own sense. "auto" lets that of an
-        ``MLPRegressor`` fall to a twentieth along a cosine, and leaves others as they are.
+        Learning rate of the regressor, a number or one a step; "auto" falls in the end.
     align : {"auto", "affine", None}, default="auto"
-        "affine": the regressor sees standardised inputs, and learns how far rows are from the
-        affine map of the prior's Gaussian onto the target's (from the target's mean, if the widths
-        differ), in units of the target's scale. None: it sees ξ and returns the rows themselves.
-        "auto" is the field's choice.
+        "affine" trains what is left beside the affine map of the prior's Gaussian.
     n_noise : int or "auto", default="auto"
-        Noise draws averaged in a step, in antithetic pairs; 0 injects no noise, 1 is the paper's.
-        "auto" is the field's choice.
+        Noise draws averaged in a step, in antithetic pairs; 0 injects no noise.
     batch_size : int, default=1024
-        Rows of the prior, and of the target, that a step uses, drawn afresh each step.
+        Rows of the prior, and of the target, that a step uses.
     window : int, default=4
         Last batches that a regressor without ``partial_fit`` is fitted to.
     match_marginals : bool, default=True
-        Whether a generator of a prior ends with a monotone map of every column, which gives it the
-        target's quantiles: values that rows share, rounding and bounds come back. It has none if in
-        no column target rows share values, or the generator's marginal differs from theirs by more
-        than chance explains. A map from ``X_source`` has none either.
+        Whether samples end in the target's own marginal distributions.
     early_stopping : bool, default=False
-        Whether to set target rows aside, score the generator on them after every epoch, stop when
-        ``n_iter_no_change`` epochs have brought no better score, and keep the best state.
+        Whether to keep the state that was best on target rows set aside.
     validation_fraction : float, default=0.1
         Share of the target rows that is set aside.
     n_iter_no_change : int, default=3
@@ -85,11 +72,11 @@ class SDFlowGenerator(BaseGenerator):
     warm_start : bool, default=False
         Whether ``fit`` goes on from where the last ``fit`` ended.
     n_jobs : int, default=None
-        Upper bound on the threads; None is all available cores. The result does not depend on it.
+        Upper bound on the threads; None is all available cores. No result depends on it.
     verbose : int, default=0
         1 shows a progress bar on a terminal.
     random_state : int, RandomState instance or None, default=None
-        Seed of prior, noise, batches, samples, and of the regressor unless it has its own.
+        Seed of everything that is drawn.
 
     Attributes
     ----------
@@ -143,51 +130,10 @@ class SDFlowGenerator(BaseGenerator):
     np.True_
     """
 
-    def __init__(
-        self,
-        generator: Any = None,
-        *,
-        latent_dim: int | None = None,
-        prior: Any = "normal",
-        field: Any = "kernel",
-        schedule: Any = "auto",
-        n_steps: int = 50,
-        n_epochs: Any = "auto",
-        step_size: Any = "auto",
-        first_step_norm: Any = None,
-        learning_rate: Any = "auto",
-        align: Any = "auto",
-        n_noise: Any = "auto",
-        batch_size: int = 1024,
-        window: int = 4,
-        match_marginals: bool = True,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 3,
-        warm_start: bool = False,
-        n_jobs: int | None = None,
-        verbose: int = 0,
-        random_state: Any = None,
-    ) -> None:
-        self.generator = generator
-        self.latent_dim = latent_dim
-        self.prior = prior
-        self.field = field
-        self.schedule = schedule
-        self.n_steps = n_steps
-        self.n_epochs = n_epochs
-        self.step_size = step_size
-        self.first_step_norm = first_step_norm
-        self.learning_rate = learning_rate
-        self.align = align
-        self.n_noise = n_noise
-        self.batch_size = batch_size
-        self.window = window
-        self.match_marginals = match_marginals
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.warm_start = warm_start
-        self.n_jobs = n_jobs
-        self.verbose = verbose
-        self.random_state = random_state
+    field: Any = "kernel"
+    schedule: Any = "auto"
+    n_steps: int = 50
+    step_size: Any = "auto"
+    first_step_norm: Any = None
+    align: Any = "auto"
+    n_noise: Any = "auto"

@@ -13,9 +13,9 @@ algorithm 1.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -60,13 +60,48 @@ DITHER = 0.01  # of the last bandwidth, by which equal source rows are told apar
 BASES = {"gaussian": gaussian_base, "uniform": uniform_base}
 
 
+@dataclasses.dataclass(eq=False, repr=False, kw_only=True)
 class BaseSampler(OneToOneFeatureMixin, BaseFlow):
-    """Base class of all samplers: parameters in, one loop, rows out."""
+    """Base class of all samplers: parameters in, one loop, rows out.
 
-    batch_size: Any
-    base: Any
-    n_reference: Any
-    _recording: Recording | None
+    Parameters
+    ----------
+    n_steps : int, default=50
+        Number of steps.
+    batch_size : int, None or "auto", default="auto"
+        Rows of either population that a step's means are estimated from, drawn afresh each step
+        (all rows move). None is all rows. "auto" is all rows of tables up to 2000 rows; longer ones
+        move in groups of at most 2000 rows, each a population of its own onto 2000 rows of the
+        target, the same at all steps. Named bandwidths are those of as many target rows: finer
+        ones no group resolves.
+    base : {"gaussian", "uniform"}, array-like or callable, default="gaussian"
+        Where samples start: the Gaussian with the target's moments, the uniform distribution on
+        its bounding box, rows of an array, or ``base(n, rng)``, an array of n rows.
+    match_marginals : bool, default=True
+        Whether ``sample`` gives every column, rank by rank, the target's quantiles, interpolated:
+        values that rows share, rounding, bounds and tails come back, which no bandwidth resolves.
+        ``transform`` does so in columns that have such values, or that moved rows are farther from
+        than fresh rows, if there are 30 rows or more. False returns rows as the flow moved them.
+    n_reference : int or "auto", default="auto"
+        Fewest rows that ``sample`` moves together, and most rows of ``X_source`` whose paths are
+        kept. "auto" is 2000 for a source, and twice the target's rows, between 500 and 2000, for
+        samples.
+    n_jobs : int, default=None
+        Upper bound on the threads; None is all available cores. The result does not depend on it.
+    verbose : int, default=0
+        1 shows a progress bar on a terminal.
+    random_state : int, RandomState instance or None, default=None
+        Seed of noise, batches, training and samples.
+    """
+
+    n_steps: int = 50
+    batch_size: Any = "auto"
+    base: Any = "gaussian"
+    match_marginals: bool = True
+    n_reference: Any = "auto"
+    n_jobs: int | None = None
+    verbose: int = 0
+    random_state: Any = None
 
     # ------------------------------------------------------------------------------------ fit
     @ends_callbacks
@@ -142,7 +177,9 @@ class BaseSampler(OneToOneFeatureMixin, BaseFlow):
             "sigmas_": self.sigmas_[:k],
             "noise_levels_": self.noise_levels_[:k],
             "step_sizes_": self.step_sizes_[:k],
-            "_recording": replace(recording, steps=recording.steps[:k]),  # which grows no more
+            "_recording": dataclasses.replace(
+                recording, steps=recording.steps[:k]
+            ),  # which grows no more
         }
 
     def _end_at(self, recording: Recording) -> None:

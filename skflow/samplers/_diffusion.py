@@ -25,10 +25,10 @@ Models. arXiv:2305.16150, eqs. 7-9 and 21.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from itertools import pairwise
 from numbers import Real
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -55,6 +55,7 @@ N_LEVELS = 40  # of noise, on the way up to where densities are known
 NARROW = 0.5  # bandwidth of the moving rows' own density, in units of the noise level
 
 
+@dataclasses.dataclass(eq=False, repr=False, kw_only=True)
 class DiffusionSampler(ScoreSampler):
     r"""Turn noise into target rows along a falling noise level.
 
@@ -69,41 +70,33 @@ class DiffusionSampler(ScoreSampler):
     Parameters
     ----------
     denoiser : {"kernel", "learned"}, regressor, callable or Denoiser, default="kernel"
-        What the score comes from, ``σ² ∇ log p(z;σ) = D_p(z;σ) - z``: the kernel mean of the target
-        rows, a multilayer perceptron or any other regressor trained to remove noise, or a function
-        ``denoiser(Z, sigma)``, which for a density of known score s is
-        ``Z + sigma**2 * s(Z, sigma)``.
+        What the score comes from: the kernel mean, a regressor, or a function D(Z, σ).
     schedule : str or Schedule, default="auto"
         The noise levels σ_k, after the last of which comes 0. "auto" is that of Karras et al., with
         ``sigma_min="0.5*nn_column"`` if the denoiser is not the kernel mean, which would copy.
     n_steps : int, default=7
-        Number of steps: 13 evaluations of D by Heun's method, whose last step is Euler's.
+        Number of steps.
     solver : {"auto", "heun", "euler"}, default="auto"
         "auto" is "heun", and "euler" where ``alpha`` is given.
     alpha : float or None, default=None
         A member of the stochastic family, 0 (most noise) to 1 (none, the moving rows' own score,
         a kernel estimate, in place of it). None is the probability flow.
     align : {"auto", "affine", None}, default="auto"
-        Whether rows are first mapped to where the target, blurred, would be; "auto" is "affine".
+        "affine" begins with the optimal map between the Gaussians of source and target.
     batch_size : int, None or "auto", default="auto"
-        Rows that a step's means are estimated from, drawn afresh each step (all rows move). None is
-        all rows; "auto" is all rows of tables up to 2000 rows, and of longer ones more as the
-        bandwidth falls, in groups of about 2000 rows, see `SDFlowSampler`.
+        Rows that a step's means are estimated from; None is all, "auto" groups of 2000.
     base : {"gaussian", "uniform"}, array-like or callable, default="gaussian"
-        Where samples start: the Gaussian with the target's moments, the uniform distribution on
-        its bounding box, rows of an array, or ``base(n, rng)``, an array of n rows.
+        Where samples start: a distribution, rows, or ``base(n, rng)`` that returns n rows.
     match_marginals : bool, default=True
-        Whether ``sample`` gives every column, rank by rank, the target's quantiles, interpolated.
+        Whether rows end in the target's own marginal distributions.
     n_reference : int or "auto", default="auto"
-        Fewest rows that ``sample`` moves together, and most rows of ``X_source`` whose paths are
-        kept. "auto" is 2000 for a source, and twice the target's rows, between 500 and 2000, for
-        samples.
+        Fewest rows that samples are moved with, and most rows of ``X_source`` that are kept.
     n_jobs : int, default=None
-        Upper bound on the threads; None is all available cores.
+        Upper bound on the threads; None is all available cores. No result depends on it.
     verbose : int, default=0
         1 shows a progress bar on a terminal.
     random_state : int, RandomState instance or None, default=None
-        Seed of noise, batches, training and samples.
+        Seed of everything that is drawn.
 
     Attributes
     ----------
@@ -142,36 +135,9 @@ class DiffusionSampler(ScoreSampler):
 
     step_size = "auto"  # the levels say how far to go
 
-    def __init__(
-        self,
-        denoiser: Any = "kernel",
-        *,
-        schedule: Any = "auto",
-        n_steps: int = 7,
-        solver: str = "auto",
-        alpha: float | None = None,
-        align: Any = "auto",
-        batch_size: Any = "auto",
-        base: Any = "gaussian",
-        match_marginals: bool = True,
-        n_reference: Any = "auto",
-        n_jobs: int | None = None,
-        verbose: int = 0,
-        random_state: Any = None,
-    ) -> None:
-        self.denoiser = denoiser
-        self.schedule = schedule
-        self.n_steps = n_steps
-        self.solver = solver
-        self.alpha = alpha
-        self.align = align
-        self.batch_size = batch_size
-        self.base = base
-        self.match_marginals = match_marginals
-        self.n_reference = n_reference
-        self.n_jobs = n_jobs
-        self.verbose = verbose
-        self.random_state = random_state
+    n_steps: int = 7
+    solver: str = "auto"
+    alpha: float | None = None
 
     @property
     def field(self) -> Field:  # chosen, not a parameter

@@ -10,6 +10,7 @@ Models. arXiv:2305.16150, eq. 20 and algorithms 2-3.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -29,6 +30,7 @@ N_ALIGNED = 2000  # rows of the base, for the affine map and for how far they re
 FAR = 1.5  # times as far as any row of the base: the critic knows nothing there
 
 
+@dataclasses.dataclass(eq=False, repr=False, kw_only=True)
 class DiscriminatorFlowSampler(BaseSampler):
     r"""Move rows along the slope of a critic that was taught on the whole way.
 
@@ -50,7 +52,7 @@ class DiscriminatorFlowSampler(BaseSampler):
     loss : {"log_ratio", "non_saturating", "least_squares"}, default="log_ratio"
         Whether rows follow the logit itself or as they do in generative adversarial networks.
     n_steps : int, default=28
-        Number N of steps.
+        Number of steps.
     step_size : float, default=0.5
         η of the whole way, without unit.
     n_rounds : int, default=1000
@@ -59,21 +61,17 @@ class DiscriminatorFlowSampler(BaseSampler):
     batch_size : int, default=512
         Rows of a round.
     base : {"gaussian", "uniform"}, array-like or callable, default="gaussian"
-        Where samples start: the Gaussian with the target's moments, the uniform distribution on
-        its bounding box, rows of an array, or ``base(n, rng)``, an array of n rows.
+        Where samples start: a distribution, rows, or ``base(n, rng)`` that returns n rows.
     match_marginals : bool, default=True
-        Whether ``sample`` gives columns, rank by rank, the target's quantiles, interpolated: those
-        whose target rows share values, or whose marginal differs by more than chance explains.
+        Whether rows end in the target's own marginal distributions.
     n_reference : int or "auto", default="auto"
-        Fewest rows that ``sample`` moves together, and most rows of ``X_source`` whose paths are
-        kept. "auto" is 2000 for a source, and twice the target's rows, between 500 and 2000, for
-        samples.
+        Fewest rows that samples are moved with, and most rows of ``X_source`` that are kept.
     n_jobs : int, default=None
-        Upper bound on the threads; None is all available cores.
+        Upper bound on the threads; None is all available cores. No result depends on it.
     verbose : int, default=0
         1 shows a progress bar on a terminal.
     random_state : int, RandomState instance or None, default=None
-        Seed of noise, batches, training and samples.
+        Seed of everything that is drawn.
 
     Attributes
     ----------
@@ -116,34 +114,12 @@ class DiscriminatorFlowSampler(BaseSampler):
     first_step_norm = None
     align = "affine"
 
-    def __init__(
-        self,
-        critic: Any = None,
-        *,
-        loss: str = "log_ratio",
-        n_steps: int = 28,
-        step_size: float = 0.5,
-        n_rounds: int = 1000,
-        batch_size: int = 512,
-        base: Any = "gaussian",
-        match_marginals: bool = True,
-        n_reference: Any = "auto",
-        n_jobs: int | None = None,
-        verbose: int = 0,
-        random_state: Any = None,
-    ) -> None:
-        self.critic = critic
-        self.loss = loss
-        self.n_steps = n_steps
-        self.step_size = step_size
-        self.n_rounds = n_rounds
-        self.batch_size = batch_size
-        self.base = base
-        self.match_marginals = match_marginals
-        self.n_reference = n_reference
-        self.n_jobs = n_jobs
-        self.verbose = verbose
-        self.random_state = random_state
+    critic: Any = dataclasses.field(default=None, kw_only=False)
+    loss: str = "log_ratio"
+    n_steps: int = 28
+    step_size: float = 0.5
+    n_rounds: int = 1000
+    batch_size: int = 512
 
     @property
     def field(self) -> Discriminator:  # chosen, not a parameter

@@ -11,19 +11,21 @@ Arbel, M. et al. (2019). Maximum Mean Discrepancy Gradient Flow. arXiv:1906.0437
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from skflow.samplers._base import BaseSampler
+from skflow.samplers._field_sampler import FieldSampler
 from skflow.schedules import Schedule, make_schedule
 
 __all__ = ["MMDFlowSampler"]
 
 
-class MMDFlowSampler(BaseSampler):
+@dataclasses.dataclass(eq=False, repr=False, kw_only=True)
+class MMDFlowSampler(FieldSampler):
     r"""Move rows onto a target table along the gradient of the squared MMD.
 
     .. math:: y ← y + η \, ∇_z \left[ E_x K(z, x; σ_k) - E_{y'} K(z, y'; σ_k) \right], \qquad
@@ -41,7 +43,7 @@ class MMDFlowSampler(BaseSampler):
     field : str or Field, default="mmd"
         The velocity: a name in ``skflow.fields.FIELDS`` or a field.
     schedule : str or Schedule, default="auto"
-        The bandwidths σ_k; "auto" is the cosine schedule.
+        Noise schedule: the bandwidths σ_k, from wide to narrow; "auto" is the method's own.
     noise : str, Schedule or None, default=None
         The noise levels β_k; None is the bandwidths.
     n_steps : int, default=500
@@ -54,34 +56,23 @@ class MMDFlowSampler(BaseSampler):
         wider than the kernel makes the first displacement tiny and η huge: give ``step_size`` then,
         about σ².
     align : {"auto", "affine", None}, default="auto"
-        "affine" first applies the optimal map between the Gaussians of source and target; "auto"
-        is None.
+        "affine" begins with the optimal map between the Gaussians of source and target.
     n_noise : int or "auto", default="auto"
-        Noise draws averaged in a step, in antithetic pairs; 0 injects no noise. "auto" is 1.
+        Noise draws averaged in a step, in antithetic pairs; 0 injects no noise.
     batch_size : int, None or "auto", default="auto"
-        Rows of either population that a step's means are estimated from, drawn afresh each step
-        (all rows move). None is all rows. "auto" is all rows of tables up to 2000 rows; longer ones
-        move in groups of at most 2000 rows, each a population of its own onto 2000 rows of the
-        target, the same at all steps. Named bandwidths are those of as many target rows: finer
-        ones no group resolves.
+        Rows that a step's means are estimated from; None is all, "auto" groups of 2000.
     base : {"gaussian", "uniform"}, array-like or callable, default="gaussian"
-        Where samples start: the Gaussian with the target's moments, the uniform distribution on
-        its bounding box, rows of an array, or ``base(n, rng)``, an array of n rows.
+        Where samples start: a distribution, rows, or ``base(n, rng)`` that returns n rows.
     match_marginals : bool, default=True
-        Whether ``sample`` gives every column, rank by rank, the target's quantiles, interpolated:
-        values that rows share, rounding, bounds and tails come back, which no bandwidth resolves.
-        ``transform`` does so in columns that have such values, or that moved rows are farther from
-        than fresh rows, if there are 30 rows or more. False returns rows as the flow moved them.
+        Whether rows end in the target's own marginal distributions.
     n_reference : int or "auto", default="auto"
-        Fewest rows that ``sample`` moves together, and most rows of ``X_source`` whose paths are
-        kept. "auto" is 2000 for a source, and twice the target's rows, between 500 and 2000, for
-        samples.
+        Fewest rows that samples are moved with, and most rows of ``X_source`` that are kept.
     n_jobs : int, default=None
-        Upper bound on the threads; None is all available cores. The result does not depend on it.
+        Upper bound on the threads; None is all available cores. No result depends on it.
     verbose : int, default=0
         1 shows a progress bar on a terminal.
     random_state : int, RandomState instance or None, default=None
-        Seed of noise, batches and samples.
+        Seed of everything that is drawn.
 
     Attributes
     ----------
@@ -123,40 +114,9 @@ class MMDFlowSampler(BaseSampler):
     np.True_
     """
 
-    def __init__(
-        self,
-        field: Any = "mmd",
-        *,
-        schedule: Any = "auto",
-        noise: Any = None,
-        n_steps: int = 500,
-        step_size: Any = "auto",
-        first_step_norm: Any = None,
-        align: Any = "auto",
-        n_noise: Any = "auto",
-        batch_size: Any = "auto",
-        base: Any = "gaussian",
-        match_marginals: bool = True,
-        n_reference: Any = "auto",
-        n_jobs: int | None = None,
-        verbose: int = 0,
-        random_state: Any = None,
-    ) -> None:
-        self.field = field
-        self.schedule = schedule
-        self.noise = noise
-        self.n_steps = n_steps
-        self.step_size = step_size
-        self.first_step_norm = first_step_norm
-        self.align = align
-        self.n_noise = n_noise
-        self.batch_size = batch_size
-        self.base = base
-        self.match_marginals = match_marginals
-        self.n_reference = n_reference
-        self.n_jobs = n_jobs
-        self.verbose = verbose
-        self.random_state = random_state
+    field: Any = dataclasses.field(default="mmd", kw_only=False)
+    noise: Any = None
+    n_steps: int = 500
 
     def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
         return {**super()._named_parts(), "noise": self._make_noise}

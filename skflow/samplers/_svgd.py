@@ -9,6 +9,7 @@ Liu, Q. and Wang, D. (2016). Stein Variational Gradient Descent. arXiv:1608.0447
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from skflow.fields import Field, FlowDefaults, Stein
@@ -17,6 +18,7 @@ from skflow.samplers._score_sampler import ScoreSampler
 __all__ = ["SVGDSampler"]
 
 
+@dataclasses.dataclass(eq=False, repr=False, kw_only=True)
 class SVGDSampler(ScoreSampler):
     r"""Move rows by Stein variational gradient descent.
 
@@ -30,41 +32,32 @@ class SVGDSampler(ScoreSampler):
     Parameters
     ----------
     denoiser : {"kernel", "learned"}, regressor, callable or Denoiser, default="kernel"
-        What the score comes from, ``σ² ∇ log p(z;σ) = D_p(z;σ) - z``: the kernel mean of the target
-        rows, a multilayer perceptron or any other regressor trained to remove noise, or a function
-        ``denoiser(Z, sigma)``, which for a density of known score s is
-        ``Z + sigma**2 * s(Z, sigma)``.
+        What the score comes from: the kernel mean, a regressor, or a function D(Z, σ).
     bandwidth : float, str or "median", default="median"
         b: a number in the units of the data, or the name of a bandwidth, resolved on the moving
         rows at every step. "median" is their median distance over ``sqrt(2 log(n + 1))``.
     schedule : str or Schedule, default="auto"
-        The bandwidths σ_k of the target's score; "auto" is the geometric schedule.
+        Noise schedule: the bandwidths σ_k, from wide to narrow; "auto" is the method's own.
     n_steps : int, default=500
         Number of steps.
     step_size : float, array of shape (n_steps,) or "auto", default="auto"
-        η, without unit; "auto" is 1.
+        Size η of the steps, 1 being a full one; "auto" is the method's own.
     align : {"auto", "affine", None}, default="auto"
-        "affine" first applies the optimal map between the Gaussians of source and target; "auto"
-        is "affine".
+        "affine" begins with the optimal map between the Gaussians of source and target.
     batch_size : int, None or "auto", default="auto"
-        Rows that a step's means are estimated from, drawn afresh each step (all rows move). None is
-        all rows; "auto" is all rows of tables up to 2000 rows, and of longer ones more as the
-        bandwidth falls, in groups of about 2000 rows, see `SDFlowSampler`.
+        Rows that a step's means are estimated from; None is all, "auto" groups of 2000.
     base : {"gaussian", "uniform"}, array-like or callable, default="gaussian"
-        Where samples start: the Gaussian with the target's moments, the uniform distribution on
-        its bounding box, rows of an array, or ``base(n, rng)``, an array of n rows.
+        Where samples start: a distribution, rows, or ``base(n, rng)`` that returns n rows.
     match_marginals : bool, default=True
-        Whether ``sample`` gives every column, rank by rank, the target's quantiles, interpolated.
+        Whether rows end in the target's own marginal distributions.
     n_reference : int or "auto", default="auto"
-        Fewest rows that ``sample`` moves together, and most rows of ``X_source`` whose paths are
-        kept. "auto" is 2000 for a source, and twice the target's rows, between 500 and 2000, for
-        samples.
+        Fewest rows that samples are moved with, and most rows of ``X_source`` that are kept.
     n_jobs : int, default=None
-        Upper bound on the threads; None is all available cores.
+        Upper bound on the threads; None is all available cores. No result depends on it.
     verbose : int, default=0
         1 shows a progress bar on a terminal.
     random_state : int, RandomState instance or None, default=None
-        Seed of noise, batches, training and samples.
+        Seed of everything that is drawn.
 
     Attributes
     ----------
@@ -102,36 +95,9 @@ class SVGDSampler(ScoreSampler):
     np.True_
     """
 
-    def __init__(
-        self,
-        denoiser: Any = "kernel",
-        *,
-        bandwidth: Any = "median",
-        schedule: Any = "auto",
-        n_steps: int = 500,
-        step_size: Any = "auto",
-        align: Any = "auto",
-        batch_size: Any = "auto",
-        base: Any = "gaussian",
-        match_marginals: bool = True,
-        n_reference: Any = "auto",
-        n_jobs: int | None = None,
-        verbose: int = 0,
-        random_state: Any = None,
-    ) -> None:
-        self.denoiser = denoiser
-        self.bandwidth = bandwidth
-        self.schedule = schedule
-        self.n_steps = n_steps
-        self.step_size = step_size
-        self.align = align
-        self.batch_size = batch_size
-        self.base = base
-        self.match_marginals = match_marginals
-        self.n_reference = n_reference
-        self.n_jobs = n_jobs
-        self.verbose = verbose
-        self.random_state = random_state
+    bandwidth: Any = "median"
+    n_steps: int = 500
+    step_size: Any = "auto"
 
     @property
     def field(self) -> Field:  # chosen, not a parameter
