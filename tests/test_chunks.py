@@ -150,7 +150,7 @@ def test_types_come_from_the_whole_file():
 
 
 @pytest.mark.parametrize("name", [None, "code"])
-def test_an_index_is_kept_and_a_named_one_is_a_column(tables, name):
+def test_an_index_is_cached_and_a_named_one_is_a_column(tables, name):
     source = tables[0].set_index(pd.Index([f"{i:03d}" for i in range(230)], name=name))
     source.to_parquet("source.parquet", row_group_size=70)
     assert run("--chunk-rows", 100, *CHOSEN) == 0

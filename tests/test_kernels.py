@@ -21,9 +21,9 @@ from skflow.kernels import (
     log_kernel_density,
     mean_distance,
 )
-from skflow.kernels._kept import kept_sums
-from skflow.kernels._near import is_near
-from skflow.kernels._sums import SINGLE_TOL
+from skflow.kernels._cached import cached_balance
+from skflow.kernels._dense import SINGLE_TOL
+from skflow.kernels._pruned import pruning_pays
 from skflow.kernels._tiles import MOST_VALUES, TILE_ROWS, compiled, sum_exponentials
 
 
@@ -398,7 +398,7 @@ def test_truncated_sums_keep_to_their_bound(seed, dtype, tol):
     exact = KernelSum(X.astype(float), weight)
     truncated = KernelSum(X, weight)
     for sigma in (0.05, 0.5, 2.0):
-        assert is_near(truncated, KernelSum(Z), sigma, tol)  # otherwise nothing is tested here
+        assert pruning_pays(truncated, KernelSum(Z), sigma, tol)  # otherwise nothing is tested here
         mean, log_sum = truncated.sums(Z, sigma, tol=tol)
         expected, expected_log = exact.sums(Z.astype(float), sigma)
         # of the exponents, as everywhere: eps (1 + R²/σ²)
@@ -428,7 +428,7 @@ def test_truncated_sums_with_log_weights_and_the_same_rows_as_queries():
     g = np.random.default_rng(0).normal(0, 20, len(X))  # potentials differ by hundreds
     rows = KernelSum(X)
     for sigma in (0.3, 1.0):
-        assert is_near(rows, rows, sigma, 1e-6)
+        assert pruning_pays(rows, rows, sigma, 1e-6)
         mean, log_sum = rows.sums(rows, sigma, log_weight=g, tol=1e-6)
         expected, expected_log = rows.sums(X, sigma, log_weight=g)
         np.testing.assert_allclose(log_sum, expected_log, rtol=0, atol=2e-6)
@@ -441,7 +441,7 @@ def test_single_precision_is_not_trusted_with_rows_far_from_a_box(sigma):
     X = rng.uniform(size=(6000, 2)).astype(np.float32)
     Z = (np.array([3, 0.5]) + 1e-5 * rng.uniform(size=(4200, 2))).astype(np.float32)
     rows = KernelSum(X)
-    assert is_near(rows, KernelSum(Z), sigma, 1e-6)
+    assert pruning_pays(rows, KernelSum(Z), sigma, 1e-6)
     mean, log_sum = rows.sums(Z, sigma, tol=1e-6)
     expected, expected_log = KernelSum(X.astype(float)).sums(Z.astype(float), sigma)
     # what an exponent may round by in single precision; measured 2e-4, and 1e-7 for the narrow two,
@@ -478,8 +478,8 @@ def test_bandwidths_too_small_to_be_squared():
 
 def test_wide_bandwidths_and_short_tables_are_summed_in_full():
     Z, X, _ = clustered_case(0, np.float64, weighted=False)
-    assert not is_near(KernelSum(X), KernelSum(Z), 20.0, 1e-6)
-    assert not is_near(KernelSum(X[:1000]), KernelSum(Z), 0.5, 1e-6)
+    assert not pruning_pays(KernelSum(X), KernelSum(Z), 20.0, 1e-6)
+    assert not pruning_pays(KernelSum(X[:1000]), KernelSum(Z), 0.5, 1e-6)
     difference = kernel_mean(Z, X, 20.0, tol=1e-8) - kernel_mean(Z, X, 20.0)
     assert np.abs(difference).max() < 1e-13 * KernelSum(X).radius
 
@@ -561,10 +561,10 @@ def test_variance_is_what_kernel_means_vary_by_from_draw_to_draw():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
-    ("sigma", "distance", "is_kept"),
+    ("sigma", "distance", "is_cached"),
     [(0.2, 0.0, True), (2.0, 0.0, True), (2.0, 60.0, False), (20.0, 60.0, True)],
 )
-def test_balanced_sums_are_two_sums(dtype, sigma, distance, is_kept):
+def test_balanced_sums_are_two_sums(dtype, sigma, distance, is_cached):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((700, 3)).astype(dtype)
     Z = (rng.standard_normal((900, 3)) + distance).astype(dtype)
@@ -578,7 +578,7 @@ def test_balanced_sums_are_two_sums(dtype, sigma, distance, is_kept):
     D = np.exp(log_W - s[:, None]) @ x
     rows, queries = KernelSum(X, weight), KernelSum(Z)
     tol = {np.float32: 1e-6, np.float64: 1e-8}[dtype]
-    single = kept_sums(rows, queries, sigma, f, 1e-6, 2)
+    single = cached_balance(rows, queries, sigma, f, 1e-6, 2)
     exact = rows.balance(queries, sigma, f)
     balanced = rows.balance(queries, sigma, f, tol=tol)
     # an exponent of single precision rounds by eps ‖z - x‖²/2σ²
@@ -586,7 +586,7 @@ def test_balanced_sums_are_two_sums(dtype, sigma, distance, is_kept):
     cases = [(exact, rounding), (balanced, rounding)]
     if single is not None:
         cases.append((single, max(rounding, 1e-6)))
-    assert (single is not None) == is_kept  # some sums may be out of the range
+    assert (single is not None) == is_cached  # some sums may be out of the range
     for (actual_g, actual_D, actual_s), error in cases:
         np.testing.assert_allclose(actual_g, g, rtol=0, atol=10 * error)
         np.testing.assert_allclose(actual_s, s, rtol=0, atol=10 * error)
@@ -601,7 +601,7 @@ def test_outliers_are_balanced_by_other_means(tol):
     rows, queries = KernelSum(X, rng.uniform(0.5, 2, 500)), KernelSum(Z)
     f = rng.normal(0, 1, 400)
     f[6], f[80] = 1e4, -30
-    kept = kept_sums(rows, queries, 1.0, f, tol, 1)
+    kept = cached_balance(rows, queries, 1.0, f, tol, 1)
     assert kept is not None
     scales = 1 + np.abs(kept[0]), 1 + np.abs(X).max(), 1 + np.abs(kept[2])
     for a, b, scale in zip(kept, rows.balance(queries, 1.0, f), scales, strict=True):
@@ -615,7 +615,7 @@ def test_rows_at_every_distance_are_balanced_within_the_tolerance():
     X, Z = rng.standard_normal((900, 2)), rng.standard_normal((700, 2))
     X[:200, 0], X[:200, 1] = np.linspace(0, 20, 200), 0
     rows, queries, f = KernelSum(X), KernelSum(Z), np.zeros(700)
-    kept, exact = kept_sums(rows, queries, 1.0, f, 1e-6, 1), rows.balance(queries, 1.0, f)
+    kept, exact = cached_balance(rows, queries, 1.0, f, 1e-6, 1), rows.balance(queries, 1.0, f)
     assert kept is not None
     assert exact[0].max() > 80  # minus the logarithms of their sums
     # sums up to e^80 and down to e^-80, were they taken for ordinary: 1.7e-6 at least
@@ -626,7 +626,7 @@ def test_rows_at_every_distance_are_balanced_within_the_tolerance():
 def test_balanced_sums_do_not_depend_on_the_number_of_threads():
     rng = np.random.default_rng(0)
     rows, queries = (KernelSum(rng.standard_normal((n, 4))) for n in (600, 800))
-    one, two = (kept_sums(rows, queries, 1.0, np.zeros(800), 1e-6, n) for n in (1, 2))
+    one, two = (cached_balance(rows, queries, 1.0, np.zeros(800), 1e-6, n) for n in (1, 2))
     for a, b in zip(one, two, strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -635,8 +635,8 @@ def test_too_many_kernel_values_are_not_kept(monkeypatch):
     rng = np.random.default_rng(0)
     rows, queries = (KernelSum(rng.standard_normal((n, 4))) for n in (600, 800))
     kept = rows.balance(queries, 1.0, np.zeros(800), tol=1e-6)
-    monkeypatch.setattr("skflow.kernels._kept.KEPT_BYTES", 10**6)
-    assert kept_sums(rows, queries, 1.0, np.zeros(800), 1e-6, 1) is None
+    monkeypatch.setattr("skflow.kernels._cached.CACHED_BYTES", 10**6)
+    assert cached_balance(rows, queries, 1.0, np.zeros(800), 1e-6, 1) is None
     for a, b in zip(kept, rows.balance(queries, 1.0, np.zeros(800), tol=1e-6), strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=5e-6)
 

@@ -343,7 +343,7 @@ def test_targets_that_are_of_no_kind(values, message):
 
 # ------------------------------------------------------------------------------------ first glances
 @pytest.mark.parametrize("dtype", [object, "string", "category"])
-def test_text_that_is_nearly_all_numbers(dtype):
+def test_text_that_pruning_paysly_all_numbers(dtype):
     values = [f"{v / 10} " for v in range(121)]
     values.insert(3, "4.2 kg")
     message = "121 of 122 distinct values are numbers; '4.2 kg' (row 3) is not"

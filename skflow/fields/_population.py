@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow.kernels import GAUSSIAN, KernelSum, RadialKernel
+from skflow.kernels import GAUSSIAN, KernelSum, RadialKernel, gradient_of
 
 __all__ = ["MovingRows", "Population"]
 
@@ -81,8 +81,7 @@ class Population:
     def gradient(self, Z: KernelSum, sigma: float) -> Means:
         r"""Gradient of the kernel sum, ``S(z) (D(z) - z) / σ²``, and the kernel sum S."""
         mean, log_sum = self.mean(Z, sigma)
-        factor = np.exp(log_sum - 2 * np.log(sigma))
-        return ((mean - Z.rows) * factor[:, None]).astype(Z.dtype), np.exp(log_sum)
+        return gradient_of(mean, log_sum, Z.rows, sigma), np.exp(log_sum)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from skflow._utils import is_auto
 from skflow.fields import Field, FieldState, Limits
 from skflow.fields._base import Frozen
-from skflow.kernels import compute_threads, deal_out
+from skflow.kernels import compute_threads, parallel_for
 
 __all__ = ["GROUP_ROWS", "Groups", "start_state"]
 
@@ -95,7 +95,7 @@ class Groups(FieldState):
                 v[part] = self.states[i].velocity(z, y, sigma, step)
 
         with compute_threads() as n_threads:
-            deal_out(len(self.states), group, n_threads)
+            parallel_for(len(self.states), group, n_threads)
         return v
 
     def noise_to_signal(self) -> float | None:

@@ -35,9 +35,9 @@ from skflow.kernels._functions import (
     log_kernel_density,
     mean_distance,
 )
+from skflow.kernels._kernel_sum import KernelSum, gradient_of
 from skflow.kernels._radial import GAUSSIAN, GaussianKernel, RadialKernel
-from skflow.kernels._sums import KernelSum
-from skflow.kernels._threads import compute_threads, deal_out
+from skflow.kernels._threads import compute_threads, parallel_for
 
 __all__ = [
     "GAUSSIAN",
@@ -45,9 +45,10 @@ __all__ = [
     "KernelSum",
     "RadialKernel",
     "compute_threads",
-    "deal_out",
+    "gradient_of",
     "kernel_gradient",
     "kernel_mean",
     "log_kernel_density",
     "mean_distance",
+    "parallel_for",
 ]

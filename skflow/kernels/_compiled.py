@@ -23,7 +23,7 @@ import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from skflow.kernels._threads import deal_out
+from skflow.kernels._threads import parallel_for
 
 __all__ = ["exponential", "sum_exponentials"]
 
@@ -211,7 +211,7 @@ def sum_exponentials(A: NDArray, B: NDArray, V: NDArray, n_threads: int) -> NDAr
         part = slice(i * step, (i + 1) * step)
         _tiles(Q[part], B, V, out[part])
 
-    deal_out(-(-n_tiles // step), some, n_threads)
+    parallel_for(-(-n_tiles // step), some, n_threads)
     return out.swapaxes(1, 2).reshape(n_tiles * LANES, -1)[: len(A), :n_values]
 
 

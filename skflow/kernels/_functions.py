@@ -12,7 +12,8 @@ from skflow._utils import (
     check_weights,
     normalize_weights,
 )
-from skflow.kernels._sums import SLAB_ROWS, KernelSum
+from skflow.kernels._dense import SLAB_ROWS
+from skflow.kernels._kernel_sum import KernelSum, gradient_of
 from skflow.kernels._threads import compute_threads
 from skflow.kernels._tiles import cut, distance, distance_factors, join, stream
 
@@ -195,7 +196,7 @@ def kernel_gradient(
     Z, rows = _prepare(Z, X, sigma, sample_weight)
     check_tolerance(tol)
     with compute_threads(n_jobs):
-        return rows.gradient(Z, sigma, tol=tol)[0]
+        return gradient_of(*rows.sums(Z, sigma, tol=tol), Z, sigma)
 
 
 def mean_distance(

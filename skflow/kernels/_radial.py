@@ -14,7 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow.kernels._sums import KernelSum
+from skflow.kernels._dense import SLAB_ROWS
+from skflow.kernels._kernel_sum import KernelSum
+from skflow.kernels._threads import compute_threads
+from skflow.kernels._tiles import cut, distance_factors, join, stream_safely
 
 __all__ = ["GAUSSIAN", "GaussianKernel", "RadialKernel"]
 
@@ -75,7 +78,25 @@ class RadialKernel:
         mean, log_sum : ndarrays of shape (n_queries, n_features), (n_queries,)
             As in `KernelSum.sums`.
         """
-        return rows.radial_sums(Z.rows, sigma, self.log_value, log_weight=log_weight)
+        x, factor = rows.inside(rows.rows), (rows.unit / sigma) ** 2
+        _, B = distance_factors(x)
+        top = 0.0 if log_weight is None else float(log_weight.max())
+        weight = rows.weight if log_weight is None else rows.weight * np.exp(log_weight - top)
+        V = np.vstack([x.T, np.ones(rows.n_rows)]) * weight
+        mean, log_sum = np.empty(Z.rows.shape, rows.dtype), np.empty(Z.n_rows)
+
+        def exponent(E: NDArray) -> NDArray:
+            return self.log_value(np.multiply(np.maximum(E, 0, out=E), factor, out=E))
+
+        with compute_threads() as n_threads:
+            for start in range(0, Z.n_rows, SLAB_ROWS):
+                part = slice(start, start + SLAB_ROWS)
+                A, _ = distance_factors(rows.inside(Z.rows[part]))
+                totals, tops = stream_safely(cut(A), B, V, exponent, n_threads)
+                sums, top_kernel = join(totals, len(A)), join(tops, len(A))[:, 0]
+                mean[part] = sums[:, :-1] / sums[:, -1:] * rows.unit + rows.center
+                log_sum[part] = np.log(sums[:, -1]) + top_kernel + top
+        return mean, log_sum
 
     def divergence(
         self, rows: KernelSum, Z: NDArray, sigma: float, *, log_weight: NDArray | None = None

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 import joblib
 from threadpoolctl import LibController, ThreadpoolController
 
-__all__ = ["compute_threads", "deal_out", "n_cores"]
+__all__ = ["compute_threads", "n_cores", "parallel_for"]
 
 
 class _Threads:
@@ -136,20 +136,21 @@ def compute_threads(n_jobs: int | None = None) -> Iterator[int]:
             _n_threads.reset(token)
 
 
-def deal_out(n_tiles: int, tile: Callable[[int], None], n_threads: int) -> None:
-    """Call ``tile`` with 0 … n_tiles - 1, each by the thread that is free next."""
-    numbers = iter(range(n_tiles))
-
-    def work() -> None:
-        for i in numbers:  # shared: every number is taken once
-            tile(i)
-
-    futures = [_threads.pool.submit(work) for _ in range(1, min(n_threads, n_tiles))]
+def parallel_for(n: int, body: Callable[[int], None], n_threads: int) -> None:
+    """Call ``body`` with 0 … n - 1, each by the thread that is free next."""
+    numbers = iter(range(n))  # shared: every number is taken once
+    futures = [_threads.pool.submit(_work, numbers, body) for _ in range(1, min(n_threads, n))]
     try:
-        work()
+        for i in numbers:
+            body(i)
     finally:
         for future in futures:
             future.result()
+
+
+def _work(numbers: Iterator[int], body: Callable[[int], None]) -> None:
+    for i in numbers:
+        body(i)
 
 
 def n_cores() -> int:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import get_config
 
-from skflow.kernels._threads import deal_out, n_cores
+from skflow.kernels._threads import n_cores, parallel_for
 
 __all__ = [
     "BLOCK_BYTES",
@@ -138,7 +138,7 @@ def stream(
                 total = total + V[:, columns] @ kernel(E)
         totals[i] = total[..., : totals.shape[2], :]
 
-    deal_out(len(A), tile, n_threads)
+    parallel_for(len(A), tile, n_threads)
     return totals
 
 
@@ -187,7 +187,7 @@ def stream_safely(
                 top = higher
         totals[i], tops[i] = total[..., : totals.shape[2], :], top
 
-    deal_out(len(A), tile, n_threads)
+    parallel_for(len(A), tile, n_threads)
     return totals, tops
 
 

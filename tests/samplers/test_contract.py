@@ -266,7 +266,7 @@ def test_seeds(sampler, target, source):
 
 # ------------------------------------------------------------------------------------ parameters
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_dtype_is_kept(sampler, target, source, dtype):
+def test_dtype_is_cached(sampler, target, source, dtype):
     target, source = target.astype(dtype), source.astype(dtype)
     sampler.fit(target)
     assert sampler.transform(source).dtype == dtype

@@ -16,100 +16,49 @@ The queries of a box are summed about its middle, which is why small bandwidths 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.neighbors import KDTree
 
-from skflow.kernels._threads import deal_out
+from skflow.kernels._dense import dtype_of_values
+from skflow.kernels._rows import Rows
+from skflow.kernels._threads import parallel_for
 from skflow.kernels._tiles import BLOCK_BYTES, buffer, exponential
+from skflow.kernels._trees import corners
 
-if TYPE_CHECKING:
-    from skflow.kernels._sums import KernelSum
+__all__ = ["MIN_ROWS", "pruned_sums", "pruning_pays"]
 
-__all__ = ["MIN_ROWS", "Leaves", "is_near", "near_sums"]
-
-LEAF_ROWS = 24  # a leaf has up to twice as many
 FIRST_ROWS = 512  # summed before anything is left out
 MIN_ROWS = 4000  # of fewer rows all are summed: trees would cost more
 BOX_LEAVES = 4  # neighbouring leaves of queries that are one box
-PROBES = 8  # boxes of queries that the decision looks at
+PROBED_BOXES = 8  # boxes of queries that the decision looks at
 # In single precision an exponent of this size rounds by up to 2⁻¹⁰; and γ‖x‖² may be larger by this
 # factor, since what is far away hardly matters, before it may leave the range.
 SINGLE_SIZE, SINGLE_RANGE = 2.0**13, 2.0**60
+TOO_SMALL = 1e-140  # bandwidth in units, whose square underflows
 WORTH = 0.4  # largest share of the rows for which leaving out the others saves time
 
 
-@dataclass(frozen=True)
-class Leaves:
-    """Rows in the order of a k-d tree, cut into its leaves.
-
-    Parameters
-    ----------
-    numbers : ndarray of shape (n_leaves, size)
-        Numbers of the rows; a leaf with one row less than others repeats its last.
-    is_row : ndarray of shape (n_leaves, size)
-        False where a number is repeated.
-    low, high : ndarray of shape (n_leaves, n_features)
-        Corners of the leaves' boxes.
-    """
-
-    numbers: NDArray
-    is_row: NDArray
-    low: NDArray
-    high: NDArray
-
-    @classmethod
-    def of(cls, x: NDArray) -> Leaves:
-        """Build the tree of the rows x, (n_rows, n_features)."""
-        _, order, nodes, _ = KDTree(x, leaf_size=LEAF_ROWS).get_arrays()
-        nodes = np.sort(np.asarray(nodes[["idx_start", "idx_end"]][nodes["is_leaf"] == 1]))
-        start, stop = nodes["idx_start"], nodes["idx_end"]
-        place = start[:, None] + np.arange((stop - start).max())
-        is_row = place < stop[:, None]
-        numbers = np.asarray(order)[np.minimum(place, stop[:, None] - 1)]
-        return cls(numbers, is_row, *map(np.asfortranarray, _corners(x[numbers])))
-
-    def merged(self, n: int) -> tuple[NDArray, NDArray]:
-        """Numbers and ``is_row`` of n neighbours each, as one leaf; a tree has 2ᵏ leaves."""
-        shape = max(1, len(self.numbers) // n), -1
-        return self.numbers.reshape(shape), self.is_row.reshape(shape)
-
-    def squared_distances(self, low: NDArray, high: NDArray) -> NDArray:
-        """Squared distances of the leaves' boxes to another box."""
-        gap = np.maximum(self.low - high, low - self.high)
-        np.square(np.maximum(gap, 0, out=gap), out=gap)
-        return np.asarray(gap.sum(axis=1))
-
-
-def _corners(leaves: NDArray) -> tuple[NDArray, NDArray]:
-    """Corners of the boxes of leaves, (n_leaves, size, n_features)."""
-    return leaves.min(axis=1), leaves.max(axis=1)
-
-
-def is_near(rows: KernelSum, queries: KernelSum, sigma: float, tol: float) -> bool:
+def pruning_pays(rows: Rows, queries: Rows, sigma: float, tol: float) -> bool:
     """Whether a kernel sum over the rows is faster if it leaves some out."""
     reach = sigma * np.sqrt(-2 * np.log(tol))  # beyond it a kernel is below tol
     if min(rows.n_rows, queries.n_rows) < MIN_ROWS or reach > rows.radius / 2:
         return False
-    if sigma / rows.unit < 1e-140:  # too small to be squared
+    if sigma / rows.unit < TOO_SMALL:
         return False
     leaves, boxes = rows.leaves, queries.leaves
-    probes = np.linspace(0, len(boxes.numbers) - 1, PROBES).astype(int)
-    low, high = _corners(rows.inside(queries.rows[boxes.numbers[probes]]))
+    probes = np.linspace(0, len(boxes.numbers) - 1, PROBED_BOXES).astype(int)
+    low, high = corners(rows.inside(queries.rows[boxes.numbers[probes]]))
     reach /= rows.unit
     kept = 0
     for box in zip(low, high, strict=True):
         distance = np.sqrt(leaves.squared_distances(*box))
         kept += np.count_nonzero(distance <= np.hypot(reach, distance.min()))
-    return bool(kept <= WORTH * PROBES * len(leaves.low))
+    return bool(kept <= WORTH * PROBED_BOXES * len(leaves.low))
 
 
-def near_sums(
-    rows: KernelSum,
-    queries: KernelSum,
+def pruned_sums(
+    rows: Rows,
+    queries: Rows,
     sigma: float,
     bias: NDArray,
     tol: float,
@@ -121,7 +70,7 @@ def near_sums(
 
     Parameters
     ----------
-    rows, queries : KernelSum
+    rows, queries : Rows
         Both sets of rows, with their leaves.
     sigma : float
         Bandwidth, in the units of the data.
@@ -150,9 +99,9 @@ def near_sums(
     mass = top + np.log(np.exp(weight - top[:, None]).sum(axis=1))
     gamma = (rows.unit / sigma) ** 2
     z = rows.inside(queries.rows)
-    low, high = _corners(z[boxes])
+    low, high = corners(z[boxes])
     first = min(-(-FIRST_ROWS // leaves.numbers.shape[1]), len(mass))
-    values = rows.dtype_of_values(queries.n_rows, tol)
+    values = dtype_of_values(rows, queries.n_rows, tol)
     mean = np.empty((queries.n_rows, rows.n_features if moment else 0), rows.dtype)
     log_sum = np.empty(queries.n_rows)
 
@@ -173,7 +122,7 @@ def near_sums(
         if moment:
             mean[numbers] = (total.mean() + middle) * rows.unit + rows.center
 
-    deal_out(len(boxes), box, n_threads)
+    parallel_for(len(boxes), box, n_threads)
     return mean, log_sum + peak
 
 

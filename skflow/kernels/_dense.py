@@ -1,0 +1,169 @@
+r"""Sums over all pairs of queries and rows.
+
+.. math:: A(z_i) = \frac{Σ_j e^{E_{ij}} a_j}{Σ_j e^{E_{ij}}}, \qquad
+          E_{ij} = -\frac{γ}{2} ‖z_i - x_j‖² + b_j
+
+Queries whose sums leave the safe range, or whose exponents would round too much in the precision of
+the data, are summed again in double precision under a running maximum.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skflow.kernels._rows import Rows
+from skflow.kernels._threads import parallel_for
+from skflow.kernels._tiles import (
+    cut,
+    join,
+    query_factors,
+    row_factors,
+    stream_safely,
+    sum_exponentials,
+)
+
+__all__ = ["ORDINARY", "SLAB_ROWS", "DenseSums", "are_in_reach", "dtype_of_values"]
+
+SLAB_ROWS = 2**13  # queries prepared at a time
+MANY_SLABS = 16  # from which on each is prepared and summed by one thread
+ROUNDING = 2.0**-6  # largest tolerated rounding error of an exponent in the fast path
+# Kernel values in single precision are 1e-7 off; of fewer pairs than these they would save nothing.
+SINGLE_TOL, SINGLE_PAIRS = 1e-6, 2**16
+# Largest logarithm of a sum that is ordinary. In single precision an exponent of this size rounds
+# by 6e-7, and what underflows is nothing beside any ordinary sum.
+ORDINARY = 10.0
+SAFE = 0.75  # share of a precision's range, in logarithms, that sums may use
+HUGE = 1e150  # bandwidth in units, from which on its square overflows
+LARGEST = 1e290  # of squared distances in bandwidths: with the rest of an exponent still a number
+
+
+def are_in_reach(rows: Rows, square: NDArray, sigma: float) -> NDArray:
+    """Whether exponents of queries z, ‖z‖² = ``square`` in units, are accurate in the rows' dtype.
+
+    They are where ``eps · reach²/2σ² ≤ ROUNDING``.
+    """
+    reach = np.sqrt(square) + rows.radius_in_units
+    return np.asarray(reach <= sigma * np.sqrt(2 * ROUNDING / np.finfo(rows.dtype).eps))
+
+
+def dtype_of_values(rows: Rows, n_queries: int, tol: float) -> np.dtype:
+    """In what precision kernel values are taken."""
+    is_single = tol >= SINGLE_TOL and rows.n_rows * n_queries >= SINGLE_PAIRS
+    return np.dtype(np.float32) if is_single else rows.dtype
+
+
+class DenseSums:
+    """Averages of values under Gaussian weights, and logs of the sums, prepared for any queries.
+
+    Parameters
+    ----------
+    rows : Rows
+        The rows.
+    sigma : float
+        Bandwidth, in the units of the data.
+    bias : ndarray of shape (n_rows,)
+        Logs b of the rows' weights.
+    values : ndarray of shape (n_rows, n_values)
+        The a.
+    dtype : dtype
+        Precision of the kernel values.
+    is_wide : bool
+        Whether a query's bits may depend on the others.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        sigma: float,
+        bias: NDArray,
+        values: NDArray,
+        dtype: np.dtype,
+        *,
+        is_wide: bool,
+    ) -> None:
+        self.rows, self.sigma, self.is_wide = rows, np.float64(sigma) / rows.unit, is_wide
+        self.top = float(bias.max())
+        self.B = row_factors(rows.inside(rows.rows), bias - self.top)
+        with np.errstate(over="ignore"):  # a weight too small for float32 is none
+            self.fast_B = self.B.astype(rows.dtype, copy=False)
+        self.V = np.vstack([values.T, np.ones(rows.n_rows)]).astype(dtype)
+
+    def __call__(
+        self, Z: NDArray, log_scale: NDArray | None, n_threads: int
+    ) -> tuple[NDArray, NDArray]:
+        """Averages at the queries, (n_queries, n_values), and logs of the sums."""
+        mean = np.empty((len(Z), len(self.V) - 1), self.rows.dtype)
+        log_sum = np.empty(len(Z))
+        n_slabs = -(-len(Z) // SLAB_ROWS)
+        inside, outside = (1, n_threads) if n_slabs >= MANY_SLABS else (n_threads, 1)
+
+        def slab(i: int) -> None:
+            part = slice(i * SLAB_ROWS, min((i + 1) * SLAB_ROWS, len(Z)))
+            with np.errstate(over="ignore"):
+                z = self.rows.inside(Z[part])
+                square = np.einsum("ij,ij->i", z, z)
+            scale = np.zeros(len(z)) if log_scale is None else log_scale[part] + self.top
+            good, A, s = self._fast(z, square, scale, inside)
+            if not good.all():
+                A[~good], s[~good] = self._safe(z[~good], square[~good], inside)
+            mean[part], log_sum[part] = self._outside(A), s
+
+        parallel_for(n_slabs, slab, outside)
+        log_sum += self.top
+        return mean, log_sum
+
+    def _outside(self, A: NDArray) -> NDArray:
+        """Averages in the values' own units."""
+        return A
+
+    def _fast(
+        self, z: NDArray, square: NDArray, scale: NDArray, n_threads: int
+    ) -> tuple[NDArray, NDArray, NDArray]:
+        """Sum without a maximum pass; say for which queries that was accurate."""
+        rows, sigma, B, V = self.rows, self.sigma, self.fast_B, self.V
+        good, is_single = are_in_reach(rows, square, sigma), V.dtype != B.dtype
+        with np.errstate(all="ignore"):  # σ may be too small to be squared: then none is good
+            gamma = np.full(len(z), sigma**-2.0 if sigma < HUGE else 0.0)
+            if is_single and not scale.any():  # no guess: only if all exponents are small
+                # the logarithm of a mean is at least the mean of the logarithms
+                bias = rows.weight @ (B[-1] - rows.log_weight)
+                good &= np.abs(bias - gamma / 2 * (square + rows.power)) < ORDINARY
+        if not good.any():
+            return good, np.empty((len(z), len(V) - 1)), np.empty(len(z))
+        with np.errstate(over="ignore"):  # the queries for which this matters are not good
+            A = query_factors(z, gamma, scale - square * gamma / 2)
+            sums = sum_exponentials(A, B, V, n_threads, wide=self.is_wide)
+        mass, info = sums[:, -1], np.finfo(V.dtype)
+        low, high = (
+            np.exp([-ORDINARY, ORDINARY]) if is_single else (info.tiny**SAFE, info.max**SAFE)
+        )
+        good &= (mass > low) & (mass < high)
+        with np.errstate(all="ignore"):
+            return good, sums[:, :-1] / mass[:, None], np.log(mass) - scale
+
+    def _safe(self, z: NDArray, square: NDArray, n_threads: int) -> tuple[NDArray, NDArray]:
+        """Sum exponents in float64 under a running maximum: nothing over- or underflows."""
+        reach = np.sqrt(square) + self.rows.radius_in_units
+        with np.errstate(divide="ignore", over="ignore"):  # σ may be too small to be squared
+            largest = np.minimum(LARGEST / reach**2, LARGEST)
+            gamma = np.minimum(1 / np.square(self.sigma), largest)
+        A = query_factors(z, gamma, np.zeros(len(z)))
+        tiles = cut(A, self.rows.n_rows if self.is_wide else None)
+        totals, tops = stream_safely(tiles, self.B, self.V, lambda E: E, n_threads)
+        sums, top = join(totals, len(z)), join(tops, len(z))[:, 0]
+        mass = sums[:, -1]
+        return sums[:, :-1] / mass[:, None], np.log(mass) + top - square * gamma / 2
+
+
+class DenseMeans(DenseSums):
+    """Kernel means: the values are the rows themselves, which are taken back to their frame."""
+
+    def __init__(
+        self, rows: Rows, sigma: float, bias: NDArray, dtype: np.dtype, *, is_wide: bool
+    ) -> None:
+        values = rows.inside(rows.rows)
+        super().__init__(rows, sigma, bias, values, dtype, is_wide=is_wide)
+
+    def _outside(self, A: NDArray) -> NDArray:
+        return A * self.rows.unit + self.rows.center

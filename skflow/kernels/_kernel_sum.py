@@ -1,0 +1,266 @@
+"""Sums of Gaussian kernels over one set of rows, and what follows from them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skflow.kernels._cached import cached_balance
+from skflow.kernels._dense import DenseSums, dtype_of_values
+from skflow.kernels._pruned import pruning_pays
+from skflow.kernels._rows import Rows
+from skflow.kernels._sums import kernel_sums
+from skflow.kernels._threads import compute_threads
+
+__all__ = ["KernelSum", "gradient_of"]
+
+# Largest radius, in bandwidths, of rows whose squares may be taken with kernel values in single
+# precision: 6e-4 of σ² off then.
+SINGLE_REACH = 100.0
+
+
+class KernelSum(Rows):
+    """Gaussian kernel sums over one set of rows, prepared once for many queries; see `Rows`."""
+
+    def _in_double(self) -> KernelSum:
+        """The same rows in double precision."""
+        return KernelSum(self.rows.astype(np.float64), self.weight * self.n_draws)
+
+    def sums(
+        self,
+        Z: NDArray | Rows,
+        sigma: float,
+        *,
+        log_weight: NDArray | None = None,
+        log_scale: NDArray | None = None,
+        moment: bool = True,
+        tol: float = 0.0,
+    ) -> tuple[NDArray, NDArray]:
+        r"""Kernel mean and log of the kernel sum, in one pass.
+
+        .. math:: D(z_i) = Σ_j W_{ij} x_j / Σ_j W_{ij}, \quad  s_i = \log Σ_j W_{ij}, \quad
+                  W_{ij} = w_j e^{g_j} K(z_i, x_j; σ)
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_queries, n_features), or Rows
+            Queries; `Rows` of them bring their tree along.
+        sigma : float
+            Bandwidth, in the units of the data.
+        log_weight : ndarray of shape (n_rows,), default=None
+            The g, on top of the rows' own weights (zero if None).
+        log_scale : ndarray of shape (n_queries,), default=None
+            A guess of -s. It changes no result; a good guess keeps the terms in the range of the
+            fast path when g is large.
+        moment : bool, default=True
+            Whether to compute D.
+        tol : float, default=0.0
+            If positive, rows far away may be left out, and from 1e-6 on kernel values are taken
+            in single precision, their exponents as before: e^s is off by at most ``tol`` times
+            itself, D by at most ``tol`` times the diameter of the rows, and a query's bits may
+            depend on the other queries. Zero is exact.
+
+        Returns
+        -------
+        mean : ndarray of shape (n_queries, n_features), dtype of X
+            D, or a (n_queries, 0) array if ``moment`` is False.
+        log_sum : ndarray of shape (n_queries,), float64
+            s.
+        """
+        with compute_threads() as n_threads:
+            return kernel_sums(
+                self,
+                Z,
+                sigma,
+                log_weight=log_weight,
+                log_scale=log_scale,
+                moment=moment,
+                tol=tol,
+                n_threads=n_threads,
+            )
+
+    def balance(
+        self, queries: KernelSum, sigma: float, f: NDArray, *, tol: float = 0.0
+    ) -> tuple[NDArray, NDArray, NDArray]:
+        r"""Log-weights that make the rows' shares of the queries even, and the sums under them.
+
+        .. math:: g_j = -\log Σ_i u_i e^{f_i} K(z_i, x_j; σ), \quad
+                  D(z_i) = Σ_j W_{ij} x_j / Σ_j W_{ij}, \quad s_i = \log Σ_j W_{ij}, \quad
+                  W_{ij} = w_j e^{g_j} K(z_i, x_j; σ)
+
+        Both are `sums`; with a tolerance the second may use the first one's kernel values.
+
+        Parameters
+        ----------
+        queries : KernelSum
+            The z, with their weights u.
+        sigma : float
+            Bandwidth, in the units of the data.
+        f : ndarray of shape (n_queries,)
+            The queries' potential.
+        tol : float, default=0.0
+            As in `sums`.
+
+        Returns
+        -------
+        log_weight : ndarray of shape (n_rows,), float64
+            g.
+        mean : ndarray of shape (n_queries, n_features), dtype of X
+            D.
+        log_sum : ndarray of shape (n_queries,), float64
+            s.
+        """
+        with compute_threads() as n_threads:
+            if tol > 0 and not pruning_pays(self, queries, sigma, tol):
+                balanced = cached_balance(self, queries, sigma, f, tol, n_threads)
+                if balanced is not None:
+                    return balanced
+            g = -queries.sums(self, sigma, log_weight=f, moment=False, tol=tol)[1]
+            return g, *self.sums(queries, sigma, log_weight=g, log_scale=f, tol=tol)
+
+    def average(
+        self,
+        Z: NDArray,
+        sigma: float,
+        values: NDArray,
+        *,
+        log_weight: NDArray | None = None,
+        log_scale: NDArray | None = None,
+        tol: float = 0.0,
+    ) -> tuple[NDArray, NDArray]:
+        r"""Kernel mean of values that belong to the rows, and log of the kernel sum.
+
+        .. math:: A(z_i) = Σ_j w_j K(z_i, x_j; σ) a_j / Σ_j w_j K(z_i, x_j; σ)
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_queries, n_features)
+            Queries.
+        sigma : float
+            Bandwidth.
+        values : ndarray of shape (n_rows, n_values)
+            The a.
+        log_weight, log_scale : ndarrays of shape (n_rows,), (n_queries,), default=None
+            As in `sums`.
+        tol : float, default=0.0
+            From 1e-6 on kernel values are taken in single precision, as in `sums`.
+
+        Returns
+        -------
+        average : ndarray of shape (n_queries, n_values), dtype of X
+            A.
+        log_sum : ndarray of shape (n_queries,), float64
+            Log of the sum of the weights.
+        """
+        bias = self.log_weight if log_weight is None else self.log_weight + log_weight
+        dtype = dtype_of_values(self, len(Z), tol)
+        with compute_threads() as n_threads:
+            dense = DenseSums(self, sigma, bias, values, dtype, is_wide=tol > 0)
+            return dense(Z, log_scale, n_threads)
+
+    def divergence(self, Z: NDArray, sigma: float, *, log_weight: NDArray | None = None) -> NDArray:
+        r"""Divergence of the kernel mean.
+
+        .. math:: ∇·D(z_i) = \frac{1}{σ²} \left( Σ_j W_{ij} ‖x_j‖² - ‖D(z_i)‖² \right),
+                  \qquad Σ_j W_{ij} = 1
+
+        the trace of the covariance of the rows under the kernel's weights, over σ².
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_queries, n_features)
+            Queries.
+        sigma : float
+            Bandwidth.
+        log_weight : ndarray of shape (n_rows,), default=None
+            As in `sums`.
+
+        Returns
+        -------
+        divergence : ndarray of shape (n_queries,), float64
+            A number without unit, not negative up to rounding.
+        """
+        if self.dtype != np.float64:  # a difference of squares
+            return self._in_double().divergence(Z, sigma, log_weight=log_weight)
+        x = self.inside(self.rows)
+        values = np.column_stack([x, np.einsum("ij,ij->i", x, x)])
+        mean, _ = self.average(Z.astype(np.float64), sigma, values, log_weight=log_weight)
+        spread = mean[:, -1] - np.einsum("ij,ij->i", mean[:, :-1], mean[:, :-1])
+        return np.maximum(spread, 0).astype(np.float64) * (self.unit / sigma) ** 2
+
+    def variance(
+        self,
+        Z: NDArray,
+        sigma: float,
+        mean: NDArray,
+        log_sum: NDArray,
+        *,
+        axes: NDArray,
+        log_weight: NDArray | None = None,
+        tol: float = 0.0,
+    ) -> NDArray:
+        r"""Variance that the kernel mean has from the draw of the rows, along given axes.
+
+        .. math:: \sum_j W_{ij}² (u_k · (x_j - D(z_i)))² / m_j, \qquad Σ_j W_{ij} = 1
+
+        that of a ratio of two sums over independent rows, to first order; m is how many rows a row
+        stands for.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_queries, n_features)
+            Queries.
+        sigma : float
+            Bandwidth, in the units of the data.
+        mean, log_sum : ndarrays of shape (n_queries, n_features), (n_queries,)
+            The kernel mean D there, and the log of the kernel sum.
+        axes : ndarray of shape (n_features, n_axes)
+            Orthonormal axes u as columns.
+        log_weight : ndarray of shape (n_rows,), default=None
+            As in `sums`.
+        tol : float, default=0.0
+            As in `average`, where the bandwidth is not too small against the rows' radius.
+
+        Returns
+        -------
+        variance : ndarray of shape (n_queries, n_axes), float64
+            In squared units of the data.
+        """
+        if self.dtype != np.float64:  # a difference of squares
+            rows, Z = self._in_double(), Z.astype(np.float64)
+            return rows.variance(Z, sigma, mean, log_sum, axes=axes, log_weight=log_weight, tol=tol)
+        if self.radius > SINGLE_REACH * sigma:
+            tol = 0.0
+        x, D = self.inside(self.rows) @ axes, self.inside(mean) @ axes
+        # K² is the kernel of bandwidth σ/√2, and of w²/m there is left w/n
+        bias = np.zeros(self.n_rows) if log_weight is None else 2 * log_weight
+        bias -= np.log(self.n_draws)
+        scale = np.log(self.n_draws) / 2 - 2 * log_sum  # Σ W² is between one and one in so many
+        a, log_square = self.average(
+            Z, sigma / np.sqrt(2), np.hstack([x, x**2]), log_weight=bias, log_scale=scale, tol=tol
+        )
+        first, second = np.hsplit(a, 2)
+        share = np.exp(np.minimum(log_square - 2 * log_sum, 0))  # Σ W² is at most one
+        return np.maximum(second - D * (2 * first - D), 0) * share[:, None] * self.unit**2
+
+
+def gradient_of(mean: NDArray, log_sum: NDArray, Z: NDArray, sigma: float) -> NDArray:
+    r"""Gradient of a kernel sum, of which mean and logarithm are known.
+
+    .. math:: ∇S(z) = Σ_j w_j K(z, x_j; σ) (x_j - z) / σ² = S(z) (D(z) - z) / σ²
+
+    Parameters
+    ----------
+    mean, log_sum : ndarrays of shape (n_queries, n_features), (n_queries,)
+        The kernel mean D, and log S.
+    Z : ndarray of shape (n_queries, n_features)
+        Queries.
+    sigma : float
+        Bandwidth.
+
+    Returns
+    -------
+    gradient : ndarray of shape (n_queries, n_features), dtype of the mean
+        Zero where the sum underflows.
+    """
+    return ((mean - Z) * np.exp(log_sum - 2 * np.log(sigma))[:, None]).astype(mean.dtype)
