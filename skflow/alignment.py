@@ -29,12 +29,16 @@ from skflow._utils import moments, normalize_weights, symmetric_root
 
 __all__ = [
     "ALIGNMENTS",
+    "Affine",
     "affine_map",
     "apply_affine",
     "even_uniform",
     "gaussian_base",
+    "told_apart",
     "uniform_base",
 ]
+
+Affine = tuple[NDArray, NDArray, NDArray]  # source mean, matrix, target mean
 
 TINY = 1e-12  # smallest probability of a draw
 DEGENERATE = 1e-10  # smallest eigenvalue of correlations that are not degenerate
@@ -79,9 +83,7 @@ def _covariance(X: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
     return mean, R * np.outer(std, std)
 
 
-def affine_map(
-    Y: NDArray, X: NDArray, weight: NDArray | None = None, blur: float = 0.0
-) -> tuple[NDArray, NDArray, NDArray]:
+def affine_map(Y: NDArray, X: NDArray, weight: NDArray | None = None, blur: float = 0.0) -> Affine:
     """Return the map between the Gaussians of source and target.
 
     Parameters
@@ -124,27 +126,57 @@ def _optimal_map(C_q: NDArray, C_p: NDArray, scale: NDArray) -> NDArray:
     return inverse @ symmetric_root(half @ C_p @ half) @ inverse
 
 
-def apply_affine(Y: NDArray, affine: tuple[NDArray, NDArray, NDArray]) -> NDArray:
+def apply_affine(Y: NDArray, affine: Affine | None) -> NDArray:
     """Move rows by an affine map, each by itself: its bits do not depend on the others.
 
     Parameters
     ----------
     Y : ndarray of shape (n_source_rows, n_features)
         Rows.
-    affine : tuple of ndarrays
-        The map, as `affine_map` returns it.
+    affine : tuple of ndarrays or None
+        The map, as `affine_map` returns it; None leaves the rows where they are.
 
     Returns
     -------
     moved : ndarray of shape (n_source_rows, n_features)
         T(Y), with the dtype of Y.
     """
+    if affine is None:
+        return Y
     m_q, A, m_p = affine
     deviation = Y - m_q
     moved = np.tile(m_p, (len(Y), 1))
     for j, row in enumerate(A):  # not a matrix product, which may round by position
         moved += deviation[:, j, None] * row
     return moved.astype(Y.dtype)
+
+
+def told_apart(Y: NDArray, width: float, rng: np.random.Generator) -> NDArray:
+    """Rows in lexicographic order, of which those that were equal are so no more.
+
+    Equal rows would go one way together. So near to each other they repel each other until they
+    fill their part.
+
+    Parameters
+    ----------
+    Y : ndarray of shape (n_rows, n_features)
+        Rows, equal ones next to each other.
+    width : float
+        Standard deviation of the noise that all but the first of equal rows get.
+    rng : numpy.random.Generator
+        Source of the noise.
+
+    Returns
+    -------
+    distinct : ndarray of shape (n_rows, n_features)
+        Y itself if no two rows are equal.
+    """
+    is_equal = np.append(False, np.all(Y[1:] == Y[:-1], axis=1))
+    if not is_equal.any():
+        return Y
+    Y, noise = Y.copy(), rng.standard_normal((np.count_nonzero(is_equal), Y.shape[1]))
+    Y[is_equal] += (width * noise).astype(Y.dtype)
+    return Y
 
 
 def even_uniform(n: int, d: int, rng: np.random.Generator) -> NDArray:
@@ -173,4 +205,4 @@ def uniform_base(n: int, X: NDArray, weight: NDArray | None, rng: np.random.Gene
     return rng.uniform(X.min(axis=0), X.max(axis=0), (n, X.shape[1]))
 
 
-ALIGNMENTS: dict[str, Callable[..., tuple[NDArray, NDArray, NDArray]]] = {"affine": affine_map}
+ALIGNMENTS: dict[str, Callable[..., Affine]] = {"affine": affine_map}

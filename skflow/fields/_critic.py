@@ -282,15 +282,14 @@ class _CriticState(KernelState):
         """The critic."""
         return self.critic
 
-    def _evaluate(
-        self, Z: KernelSum, p: Population, q: MovingRows, sigma: float
-    ) -> tuple[NDArray, Formula]:
-        X, Y, share = p.rows.rows, q.rows.rows, np.cumsum(p.rows.weight)
+    def velocity(self, Z: NDArray, Y: NDArray, sigma: float, step: int = 0) -> NDArray:
+        """Teach the critic, and return its slope; see `FieldState.velocity`."""
+        queries, p, q = self._populations(Z, Y)
+        X, y, share = p.rows.rows, q.rows.rows, np.cumsum(p.rows.weight)
         for _ in range(self.n_updates if self.critic.is_updated else 1):
-            x = X[draw_evenly(share, len(Y), self.rng)]  # as many, and by their weights
-            self.critic.learn(self._blurred(x, sigma), self._blurred(Y, sigma), self.rng)
-        v = _Slope(self.critic, self.blur)
-        return v(Z, p, q, sigma), v
+            x = X[draw_evenly(share, len(y), self.rng)]  # as many, and by their weights
+            self.critic.learn(self._blurred(x, sigma), self._blurred(y, sigma), self.rng)
+        return self._evaluated(_Slope(self.critic, self.blur), queries, p, q, sigma)
 
     def resume(self, before: FieldState) -> None:
         """Go on with the critic of an earlier flow."""

@@ -19,7 +19,7 @@ from skflow.fields._base import Field, FieldState, Frozen, Limits
 from skflow.fields._population import MovingRows, Population
 from skflow.kernels import KernelSum
 
-__all__ = ["Formula", "KernelField", "KernelState"]
+__all__ = ["Formula", "FrozenVelocity", "KernelField", "KernelState"]
 
 
 class KernelField(Field):
@@ -113,6 +113,8 @@ class FrozenVelocity:
 class KernelState(FieldState):
     """Prepares both populations, or a batch of each, for the formula of a field.
 
+    A derived state begins its ``velocity`` with ``_populations``, and ends it with ``_evaluated``.
+
     Parameters
     ----------
     target : KernelSum
@@ -132,11 +134,10 @@ class KernelState(FieldState):
         self._start: KernelSum | None = None
         self.is_whole = True  # no batch was drawn
 
-    def velocity(self, Z: NDArray, Y: NDArray, sigma: float, step: int = 0) -> NDArray:
-        """Velocity at the queries Z of the population Y; see `FieldState.velocity`."""
+    def _populations(self, Z: NDArray, Y: NDArray) -> tuple[KernelSum, Population, MovingRows]:
+        """The queries, and the rows that stand for both sides in this step."""
         every = p = self._target()
         size, numbers = self.limits.batch_size, None
-        tol = 0.0 if self.limits.by_row else self.tol
         if size is not None and size < p.n_rows:
             p = KernelSum(p.rows[self._draw(size, p)])
         if size is not None and size < len(Y):
@@ -146,10 +147,15 @@ class KernelState(FieldState):
         self.is_whole = p is every and numbers is None
         queries, drawn = KernelSum(Z), slice(None) if numbers is None else numbers
         rows = queries if Z is Y and numbers is None else KernelSum(Y[drawn])
-        target, moving = Population(p, tol), MovingRows(rows, tol, Y, drawn, len(Y), slice(None))
-        v, formula = self._evaluate(queries, target, moving, sigma)
-        self._last = FrozenVelocity(formula, target, moving, sigma)
-        return v
+        tol = 0.0 if self.limits.by_row else self.tol
+        return queries, Population(p, tol), MovingRows(rows, tol, Y, drawn, len(Y), slice(None))
+
+    def _evaluated(
+        self, v: Formula, Z: KernelSum, p: Population, q: MovingRows, sigma: float
+    ) -> NDArray:
+        """The velocity by a formula, which is kept."""
+        self._last = FrozenVelocity(v, p, q, sigma)
+        return v(Z, p, q, sigma)
 
     def _target(self) -> KernelSum:
         """The target rows of this flow: all, or as many as it may use, drawn once."""
@@ -165,12 +171,6 @@ class KernelState(FieldState):
     def frozen(self) -> Frozen:
         """Return the velocity of the last evaluation; see `FieldState.frozen`."""
         return self._last
-
-    @abstractmethod
-    def _evaluate(
-        self, Z: KernelSum, p: Population, q: MovingRows, sigma: float
-    ) -> tuple[NDArray, Formula]:
-        """Learn from the moving rows, and return the velocity, and what it is a formula of."""
 
     def _draw(self, size: int, rows: KernelSum) -> NDArray:
         """Draw a batch in proportion to the weights, a row from each of equal shares of the total.

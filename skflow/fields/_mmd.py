@@ -82,8 +82,5 @@ class _Gradient(Formula):
 
 
 class _MMDState(KernelState):
-    def _evaluate(
-        self, Z: KernelSum, p: Population, q: MovingRows, sigma: float
-    ) -> tuple[NDArray, Formula]:
-        v = _Gradient()
-        return v(Z, p, q, sigma), v
+    def velocity(self, Z: NDArray, Y: NDArray, sigma: float, step: int = 0) -> NDArray:
+        return self._evaluated(_Gradient(), *self._populations(Z, Y), sigma)

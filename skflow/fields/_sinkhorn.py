@@ -36,7 +36,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skflow.fields._base import Limits
-from skflow.fields._kernel import Formula
 from skflow.fields._population import MovingRows, Population
 from skflow.fields._terms import Answer, DifferenceState, Mean
 from skflow.kernels import KernelSum
@@ -89,31 +88,27 @@ class SinkhornState(DifferenceState):
         self, target: KernelSum, rng: np.random.Generator, limits: Limits, tol: float
     ) -> None:
         super().__init__(target, rng, limits, TwoSidedMean(), TwoSidedMean(), tol=tol)
-        self._before: NDArray | None = None  # the last step's velocities
+        self._begins = True
 
     def renew(self) -> None:
         """Forget what belongs to single rows; see `FieldState.renew`."""
         super().renew()
-        self.D_p, self.D_q, self._before = TwoSidedMean(), TwoSidedMean(), None
+        self.D_p, self.D_q, self._begins = TwoSidedMean(), TwoSidedMean(), True
 
-    def _evaluate(
-        self, Z: KernelSum, p: Population, q: MovingRows, sigma: float
-    ) -> tuple[NDArray, Formula]:
-        if self._before is not None:
-            f_p, f_q = self._carried_over(Z.rows, sigma, self._before)
+    def _begin_step(self, Z: NDArray, sigma: float) -> None:
+        if not self._begins:
+            f_p, f_q = self._carried_over(Z, sigma)
             self.D_p, self.D_q = TwoSidedMean(potential=f_p), TwoSidedMean(potential=f_q)
-        v, formula = super()._evaluate(Z, p, q, sigma)
-        self._before = v
-        return v, formula
+        self._begins = False
 
-    def _carried_over(self, Z: NDArray, sigma: float, v: NDArray) -> tuple[NDArray, NDArray]:
+    def _carried_over(self, Z: NDArray, sigma: float) -> tuple[NDArray, NDArray]:
         """The potentials that a step begins with, from those that the last one ended with."""
         last, D_q = self.step, self.step.formula.D_q
         assert isinstance(D_q, TwoSidedMean)
         (_, log_p), (_, log_q) = last.answers
         assert log_p is not None
         assert log_q is not None
-        f_p, f_q = -log_p, -log_q
+        f_p, f_q, v = -log_p, -log_q, last.formula.of(*last.answers)
         delta = (Z - last.Z).astype(np.float64) / last.sigma
         way = np.einsum("ij,ij->i", delta, delta / 2 - v.astype(np.float64) / last.sigma)
         carried = CARRIED if self.is_whole else 0.0

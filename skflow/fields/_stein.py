@@ -125,12 +125,11 @@ class _SteinState(KernelState):
         super().__init__(target, rng, limits, tol)
         self.D_p, self.bandwidth = D_p, bandwidth
 
-    def _evaluate(
-        self, Z: KernelSum, p: Population, q: MovingRows, sigma: float
-    ) -> tuple[NDArray, Formula]:
+    def velocity(self, Z: NDArray, Y: NDArray, sigma: float, step: int = 0) -> NDArray:
+        queries, p, q = self._populations(Z, Y)
         pull = self.D_p(q.rows, p, q, sigma)[0] - q.rows.rows
         v = _Direction(self.D_p, pull, self._bandwidth(q.rows.rows, q.n_rows))
-        return v(Z, p, q, sigma), v
+        return self._evaluated(v, queries, p, q, sigma)
 
     def _bandwidth(self, Y: NDArray, n_rows: int) -> float:
         if len(Y) < 2 or not np.ptp(Y, axis=0).any():

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skflow.fields._base import FieldState, Limits
-from skflow.fields._kernel import Formula, KernelState
+from skflow.fields._kernel import Formula, FrozenVelocity, KernelState
 from skflow.fields._population import MovingRows, Population
 from skflow.kernels import GAUSSIAN, KernelSum, RadialKernel
 
@@ -218,6 +218,20 @@ class DifferenceState(KernelState):
         super().__init__(target, rng, limits, tol)
         self.D_p, self.D_q, self.weight = D_p, D_q, weight
 
+    def velocity(self, Z: NDArray, Y: NDArray, sigma: float, step: int = 0) -> NDArray:
+        """Difference of the terms' answers; see `FieldState.velocity`."""
+        queries, p, q = self._populations(Z, Y)
+        self._begin_step(Z, sigma)
+        D_p, at_p = self.D_p.updated(queries, p, q, sigma)
+        D_q, at_q = self.D_q.updated(queries, q, q, sigma)
+        formula = Difference(D_p, D_q, self.weight)
+        self.step = _Step(Z, p, q, sigma, formula, (at_p, at_q))
+        self._last = FrozenVelocity(formula, p, q, sigma)
+        return formula.of(at_p, at_q)
+
+    def _begin_step(self, Z: NDArray, sigma: float) -> None:
+        """Say what the terms begin a step with."""
+
     @property
     def adversary(self) -> Any:
         """What D_q learns from the moving rows; None if nothing."""
@@ -259,15 +273,6 @@ class DifferenceState(KernelState):
         moves = power > 0
         ratio = np.min(noise[moves] / power[moves]) if moves.any() else np.nan
         return float(ratio) if np.isfinite(ratio) else None
-
-    def _evaluate(
-        self, Z: KernelSum, p: Population, q: MovingRows, sigma: float
-    ) -> tuple[NDArray, Formula]:
-        D_p, at_p = self.D_p.updated(Z, p, q, sigma)
-        D_q, at_q = self.D_q.updated(Z, q, q, sigma)
-        formula = Difference(D_p, D_q, self.weight)
-        self.step = _Step(Z.rows, p, q, sigma, formula, (at_p, at_q))
-        return formula.of(at_p, at_q), formula
 
 
 def _spread_out(Z: NDArray) -> NDArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from skflow.flow._marginals import MATCHED_ROWS, Marginal, MonotoneMap
-from skflow.flow._step import Flow, LiveFlow, Recording, Replay, StepSizes, displacement
+from skflow.flow._step import Flow, LiveFlow, RecordedFlow, Recording, Replay, StepSizes
 from skflow.kernels import compute_threads
 
 __all__ = [
@@ -12,9 +12,9 @@ __all__ = [
     "LiveFlow",
     "Marginal",
     "MonotoneMap",
+    "RecordedFlow",
     "Recording",
     "Replay",
     "StepSizes",
     "compute_threads",
-    "displacement",
 ]

@@ -4,15 +4,16 @@ r"""The step, written once, for a flow under way and for its replay.
           y ← y + η \, Δy
 
 A step is a function of the rows and of a *flow*, which gives noise, velocities and the size η. A
-`LiveFlow` draws and evaluates them, and may record them; a `Replay` reads the recording, for new
-rows.
+`LiveFlow` draws and evaluates them, a `RecordedFlow` keeps them as well; a `Replay` reads the
+recording, for new rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,23 +22,69 @@ from scipy.spatial import cKDTree
 from skflow.fields import FieldState
 from skflow.flow._marginals import MonotoneMap
 
-__all__ = ["Flow", "LiveFlow", "Recording", "Replay", "StepSizes", "displacement"]
+__all__ = ["Flow", "LiveFlow", "RecordedFlow", "Recording", "Replay", "StepSizes"]
 
 
-class Flow(Protocol):
-    """What a step is made of."""
+class Flow(ABC):
+    """What a step is made of.
+
+    Attributes
+    ----------
+    k : int
+        Number of the step.
+    evaluate : callable
+        ``evaluate(Z, Y, sigma, k)``: velocity at the queries Z of the rows Y in step k.
+    """
+
+    k = 0
+    evaluate: Callable[[NDArray, NDArray, float, int], NDArray]
 
     def begin(self, k: int) -> None:
         """Go on to step k."""
+        self.k = k
 
+    @abstractmethod
     def noise(self, Y: NDArray) -> NDArray:
         """Standard normal noise, an array like Y."""
 
-    def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
-        """Velocity at the queries Z of the rows Y; see `FieldState.velocity`."""
-
+    @abstractmethod
     def step_size(self, dY: NDArray) -> Any:
         """Size η of this step, whose displacement is dY, in the precision of the rows."""
+
+    def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
+        """Velocity at the queries Z of the rows Y in this step."""
+        return self.evaluate(Z, Y, sigma, self.k)
+
+    def displacement(
+        self, Y: NDArray, sigma: float, *, noise_level: float, n_noise: int
+    ) -> NDArray:
+        r"""Perturb the rows, evaluate the field, average over the draws.
+
+        Parameters
+        ----------
+        Y : ndarray of shape (n_rows, n_features)
+            The moving rows.
+        sigma : float
+            Bandwidth.
+        noise_level : float
+            Standard deviation β of the noise; for score differences β = σ.
+        n_noise : int
+            Number m of draws, in antithetic pairs; 0 evaluates the field at the rows themselves.
+
+        Returns
+        -------
+        displacement : ndarray of shape (n_rows, n_features)
+            Δy.
+        """
+        if n_noise == 0:
+            return self.evaluate(Y, Y, sigma, self.k)
+        total = np.zeros_like(Y)
+        for pair in range(0, n_noise, 2):
+            noise = self.noise(Y) * Y.dtype.type(noise_level)
+            total += self.velocity(Y + noise, Y, sigma)
+            if pair + 1 < n_noise:
+                total += self.velocity(Y - noise, Y, sigma)
+        return total / n_noise
 
 
 @dataclass
@@ -114,8 +161,8 @@ class StepSizes:
         return float(size if ratio is None else size * max(0.0, 1 - self.shrinkage * ratio))
 
 
-class LiveFlow:
-    """A flow under way: noise is drawn, velocities are evaluated, and both may be recorded.
+class LiveFlow(Flow):
+    """A flow under way: noise is drawn, and velocities are evaluated.
 
     Parameters
     ----------
@@ -125,8 +172,30 @@ class LiveFlow:
         Source of the noise.
     step_sizes : StepSizes
         The step sizes.
-    recording : Recording, default=None
-        If given, every step is added to it.
+    """
+
+    def __init__(self, state: FieldState, rng: np.random.Generator, step_sizes: StepSizes) -> None:
+        self.state, self.rng, self.step_sizes = state, rng, step_sizes
+        self.evaluate = state.velocity
+
+    def noise(self, Y: NDArray) -> NDArray:
+        """Draw noise."""
+        return self.rng.standard_normal(Y.shape, dtype=Y.dtype.type)
+
+    def step_size(self, dY: NDArray) -> Any:
+        """Size of this step."""
+        return dY.dtype.type(self.step_sizes.of(self.k, dY, self.state))
+
+
+class RecordedFlow(LiveFlow):
+    """A flow under way that is recorded.
+
+    Parameters
+    ----------
+    state, rng, step_sizes
+        As in `LiveFlow`.
+    recording : Recording
+        What every step is added to.
     """
 
     def __init__(
@@ -134,41 +203,36 @@ class LiveFlow:
         state: FieldState,
         rng: np.random.Generator,
         step_sizes: StepSizes,
-        recording: Recording | None = None,
+        recording: Recording,
     ) -> None:
-        self.state, self.rng, self.step_sizes = state, rng, step_sizes
-        self.recording = recording
-        self.k = 0
+        super().__init__(state, rng, step_sizes)
+        self.recording, self.evaluate = recording, self._evaluated
 
     def begin(self, k: int) -> None:
         """Go on to step k."""
-        self.k = k
-        if self.recording is not None:
-            self.recording.steps.append(RecordedStep())
+        super().begin(k)
+        self.recording.steps.append(RecordedStep())
 
-    def noise(self, Y: NDArray) -> NDArray:
-        """Draw noise."""
-        noise = self.rng.standard_normal(Y.shape, dtype=Y.dtype.type)
-        if self.recording is not None:
-            self.recording.steps[-1].parts.append(noise)
-        return noise
-
-    def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
-        """Evaluate the field."""
-        v = self.state.velocity(Z, Y, sigma, self.k)
-        if self.recording is not None:
-            self.recording.steps[-1].parts.append(self.state.frozen())
+    def _evaluated(self, Z: NDArray, Y: NDArray, sigma: float, step: int) -> NDArray:
+        """Evaluate the field, and keep its velocity."""
+        v = self.state.velocity(Z, Y, sigma, step)
+        self.recording.steps[-1].parts.append(self.state.frozen())
         return v
 
+    def noise(self, Y: NDArray) -> NDArray:
+        """Draw noise, and keep it."""
+        noise = super().noise(Y)
+        self.recording.steps[-1].parts.append(noise)
+        return noise
+
     def step_size(self, dY: NDArray) -> Any:
-        """Size of this step."""
-        size = self.step_sizes.of(self.k, dY, self.state)
-        if self.recording is not None:
-            self.recording.steps[-1].size = size
-        return dY.dtype.type(size)
+        """Size of this step, which is kept."""
+        size = super().step_size(dY)
+        self.recording.steps[-1].size = size
+        return size
 
 
-class Replay:
+class Replay(Flow):
     """A flow that took place: new rows go its way, each on its own.
 
     Parameters
@@ -181,58 +245,21 @@ class Replay:
     """
 
     def __init__(self, recording: Recording, like: NDArray) -> None:
-        self.recording, self.like = recording, like
-        self.begin(0)
+        self.recording, self.like, self.evaluate = recording, like, self._evaluated
 
     def begin(self, k: int) -> None:
         """Go on to step k."""
-        self.recorded = self.recording.steps[k]
-        self.parts: Iterator[Any] = iter(self.recorded.parts)
+        super().begin(k)
+        self.parts: Iterator[Any] = iter(self.recording.steps[k].parts)
+
+    def _evaluated(self, Z: NDArray, Y: NDArray, sigma: float, step: int) -> NDArray:
+        """Evaluate the frozen velocity."""
+        return next(self.parts)(Z, self.like, Y)
 
     def noise(self, Y: NDArray) -> NDArray:
         """Borrow noise."""
         return next(self.parts)[self.like]
 
-    def velocity(self, Z: NDArray, Y: NDArray, sigma: float) -> NDArray:
-        """Evaluate the frozen velocity."""
-        return next(self.parts)(Z, self.like, Y)
-
     def step_size(self, dY: NDArray) -> Any:
         """Return the size that the step had."""
-        return dY.dtype.type(self.recorded.size)
-
-
-def displacement(
-    flow: Flow, Y: NDArray, sigma: float, *, noise_level: float, n_noise: int
-) -> NDArray:
-    r"""Perturb the rows, evaluate the field, average over the draws.
-
-    .. math:: Δy = \frac1m Σ_{j=1}^m v(y + β ε_j; p, q, σ), \qquad ε_{2j} = -ε_{2j-1}
-
-    Parameters
-    ----------
-    flow : Flow
-        The flow under way, or its replay.
-    Y : ndarray of shape (n_rows, n_features)
-        The moving rows.
-    sigma : float
-        Bandwidth.
-    noise_level : float
-        Standard deviation β of the noise; for score differences β = σ.
-    n_noise : int
-        Number m of draws, in antithetic pairs; 0 evaluates the field at the rows themselves.
-
-    Returns
-    -------
-    displacement : ndarray of shape (n_rows, n_features)
-        Δy.
-    """
-    if n_noise == 0:
-        return flow.velocity(Y, Y, sigma)
-    total = np.zeros_like(Y)
-    for pair in range(0, n_noise, 2):
-        noise = flow.noise(Y) * Y.dtype.type(noise_level)
-        total += flow.velocity(Y + noise, Y, sigma)
-        if pair + 1 < n_noise:
-            total += flow.velocity(Y - noise, Y, sigma)
-    return total / n_noise
+        return dY.dtype.type(self.recording.steps[self.k].size)

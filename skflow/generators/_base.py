@@ -40,7 +40,7 @@ from skflow._utils import (
 from skflow.alignment import ALIGNMENTS
 from skflow.fields import FieldState, Limits
 from skflow.fields._training import make_regressor
-from skflow.flow import LiveFlow, compute_threads, displacement
+from skflow.flow import LiveFlow, compute_threads
 from skflow.flow._base import BaseFlow
 from skflow.flow._callbacks import FitTask, ends_callbacks
 from skflow.flow._marginals import MonotoneMap, unlike_marginals
@@ -357,8 +357,7 @@ class BaseGenerator(_Training):
         Y = learner.outputs(xi)
         _check_finite(Y)
         flow.state.renew()
-        dY = displacement(
-            flow,
+        dY = flow.displacement(
             Y.astype(self._precision),
             float(self.sigmas_[k]),
             noise_level=float(self.noise_levels_[k]),

@@ -49,12 +49,18 @@ def cached_balance(
     if not are_in_reach(rows, square, sigma / rows.unit).all():
         return None
     values = _Values(rows, queries, z, square, (rows.unit / sigma) ** 2, f, dtype)
-    total = values.received(queries.weight, n_threads)
+    parallel_for(len(values.tiles), values.receive, n_threads)
+    total = values.received.sum(axis=0)
     good = _are_ordinary(total)
     if np.mean(good) < 1 - FEW:
         return None
     total = np.where(good, total, 1.0)
-    mean, mass = values.given(np.where(good, rows.weight / total, 0.0), n_threads)
+    values.weigh(np.where(good, rows.weight / total, 0.0))
+    parallel_for(len(values.tiles), values.give, n_threads)
+    mean, mass = np.split(
+        join(values.given, queries.n_rows)[:, : rows.n_features + 1], [-1], axis=1
+    )
+    mass = mass[:, 0]
     served = _are_ordinary(mass)
     if np.mean(served) < 1 - FEW:
         return None
@@ -124,6 +130,10 @@ class _Values:
     ----------
     shift : float
         Log of the constant.
+    received : ndarray of shape (n_tiles, n_rows)
+        What every row receives of the queries of a tile.
+    given : ndarray of shape (n_tiles, 1, n_features + 1, width)
+        What every query is given of the x, and in all.
     """
 
     def __init__(
@@ -136,49 +146,41 @@ class _Values:
         f: NDArray,
         dtype: np.dtype,
     ) -> None:
-        self.x, self.n = rows.inside(rows.rows), len(z)
+        x = self.x = rows.inside(rows.rows)
         A = query_factors(z, np.full(len(z), gamma), f - gamma / 2 * square)
-        B = row_factors(self.x, np.zeros(len(self.x)))
+        B = row_factors(x, np.zeros(len(x)))
         # however far apart the populations are
-        probes = A @ B[:, np.linspace(0, len(self.x) - 1, PROBED_ROWS).astype(int)]
+        probes = A @ B[:, np.linspace(0, len(x) - 1, PROBED_ROWS).astype(int)]
         top = probes.max(axis=0)
         self.shift = -np.median(top + np.log(queries.weight @ np.exp(probes - top)))
-        A[:, self.x.shape[1]] += self.shift
-        self.tiles, self.B = cut(A.astype(rows.dtype), len(self.x)), B.astype(rows.dtype)
-        width = self.tiles.shape[3]
-        self.values = np.empty((len(self.tiles), 1, len(self.x), width), dtype)
+        A[:, x.shape[1]] += self.shift
+        self.tiles, self.B = cut(A.astype(rows.dtype), len(x)), B.astype(rows.dtype)
+        n_tiles, width = len(self.tiles), self.tiles.shape[3]
+        self.u = np.zeros((n_tiles, width), dtype)
+        self.u.ravel()[: len(z)] = queries.weight
+        self.values = np.empty((n_tiles, 1, len(x), width), dtype)
+        self.received = np.empty((n_tiles, len(x)))
 
-    def received(self, weight: NDArray, n_threads: int) -> NDArray:
-        """Compute the values, and sum them over the queries: what every row receives."""
-        n_tiles, width, dtype = len(self.tiles), self.tiles.shape[3], self.values.dtype
-        u = np.zeros((n_tiles, width), dtype)
-        u.ravel()[: self.n] = weight
-        received = np.empty((n_tiles, len(self.x)))
+    def receive(self, i: int) -> None:
+        """Compute the values of a tile, and sum them over its queries."""
+        A, dtype = self.tiles[i], self.values.dtype
+        with np.errstate(over="ignore", invalid="ignore"):  # judged by the caller
+            for part, E in blocks(A, self.B):
+                np.matmul(self.B[:, part].T, A, out=E)
+                kernel = exponential(E, dtype, self.values[i, :, part])
+                self.received[i, part] = (kernel @ self.u[i])[0]
 
-        def receive(i: int) -> None:
-            with np.errstate(over="ignore", invalid="ignore"):  # judged by the caller
-                for part, E in blocks(self.tiles[i], self.B):
-                    kernel = exponential(E, dtype, self.values[i, :, part])
-                    received[i, part] = (kernel @ u[i])[0]
-
-        parallel_for(n_tiles, receive, n_threads)
-        return np.asarray(received.sum(axis=0))
-
-    def given(self, weight: NDArray, n_threads: int) -> tuple[NDArray, NDArray]:
-        """Sum the values over weighted rows: what every query is given of the x, and in all."""
-        dtype, width = self.values.dtype, self.values.shape[3]
+    def weigh(self, weight: NDArray) -> None:
+        """Give the rows the weights of the second sum."""
         if not weight.all():
             self.values[:, 0, weight == 0] = 0  # which may be infinite
-        V = pad_rows((np.vstack([self.x.T, np.ones(len(self.x))]) * weight).astype(dtype))
-        step = BLOCK_BYTES // (width * dtype.itemsize)
-        sums = np.zeros((len(self.values), 1, len(V), width))
+        V = np.vstack([self.x.T, np.ones(len(self.x))]) * weight
+        self.V = pad_rows(V.astype(self.values.dtype))
+        self.given = np.zeros((len(self.tiles), 1, len(self.V), self.tiles.shape[3]))
 
-        def give(i: int) -> None:
-            for start in range(0, len(self.x), step):
-                part = slice(start, start + step)
-                sums[i] += V[:, part] @ self.values[i, :, part]
-
-        parallel_for(len(self.values), give, n_threads)
-        d = self.x.shape[1]
-        sums_by_query = join(sums, self.n)
-        return sums_by_query[:, :d], sums_by_query[:, d]
+    def give(self, i: int) -> None:
+        """Sum the values of a tile over the weighted rows."""
+        step = BLOCK_BYTES // (self.tiles.shape[3] * self.values.itemsize)
+        for start in range(0, len(self.x), step):
+            part = slice(start, start + step)
+            self.given[i] += self.V[:, part] @ self.values[i, :, part]

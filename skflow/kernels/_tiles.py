@@ -77,7 +77,7 @@ def pad_rows(V: NDArray) -> NDArray:
 
 
 def blocks(A: NDArray, B: NDArray) -> Iterator[tuple[slice, NDArray]]:
-    """The products of one tile A with B, block by block, in a buffer that the thread keeps.
+    """The blocks of B's columns, each with a buffer of the thread's own for ``Bᵀ @ A``.
 
     A block fits the cache, and all cores' blocks together scikit-learn's ``working_memory``
     (all cores', not this call's threads', so that the bits do not depend on their number).
@@ -86,8 +86,7 @@ def blocks(A: NDArray, B: NDArray) -> Iterator[tuple[slice, NDArray]]:
     step = max(16, int(min(BLOCK_BYTES, allowed)) // (len(A) * A.shape[2] * B.itemsize))
     for start in range(0, B.shape[1], step):
         columns = slice(start, min(start + step, B.shape[1]))
-        E = buffer((len(A), columns.stop - start, A.shape[2]), B.dtype)
-        yield columns, np.matmul(B[:, columns].T, A, out=E)
+        yield columns, buffer((len(A), columns.stop - start, A.shape[2]), B.dtype)
 
 
 def buffer(shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
@@ -135,6 +134,7 @@ def stream(
         total: NDArray = np.zeros(1)
         with np.errstate(over="ignore", invalid="ignore"):  # judged by the caller
             for columns, E in blocks(A[i], B):
+                np.matmul(B[:, columns].T, A[i], out=E)
                 total = total + V[:, columns] @ kernel(E)
         totals[i] = total[..., : totals.shape[2], :]
 
@@ -180,7 +180,7 @@ def stream_safely(
         top, total = np.full(1, -np.inf), np.zeros(1)
         with np.errstate(over="ignore"):  # an exponent of -1e300 is none in single precision
             for columns, E in blocks(A[i], B):
-                E = exponent(E)
+                E = exponent(np.matmul(B[:, columns].T, A[i], out=E))
                 higher = np.maximum(top, E.max(axis=1, keepdims=True))
                 E = exponential(np.subtract(E, higher, out=E), V.dtype)
                 total = total * np.exp(top - higher) + V[:, columns] @ E

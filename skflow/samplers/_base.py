@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -40,9 +40,24 @@ from skflow._utils import (
     warn,
     warn_if_sliced,
 )
-from skflow.alignment import ALIGNMENTS, apply_affine, gaussian_base, uniform_base
+from skflow.alignment import (
+    ALIGNMENTS,
+    Affine,
+    apply_affine,
+    gaussian_base,
+    told_apart,
+    uniform_base,
+)
 from skflow.fields._score_difference import log_ratio
-from skflow.flow import Flow, LiveFlow, Recording, Replay, compute_threads, displacement
+from skflow.flow import (
+    Flow,
+    LiveFlow,
+    RecordedFlow,
+    Recording,
+    Replay,
+    StepSizes,
+    compute_threads,
+)
 from skflow.flow._base import BaseFlow
 from skflow.flow._callbacks import FitTask, ends_callbacks
 from skflow.flow._groups import GROUP_ROWS, start_state
@@ -163,12 +178,20 @@ class BaseSampler(OneToOneFeatureMixin, BaseFlow):
         if len(rows) > most:
             rows = rows[rng.choice(len(rows), most, replace=False)]
         rows = (rows - self.center_).astype(self._target.dtype)
-        recording = Recording(rows[lexicographic_order(rows)])
-        steps = self._steps(recording.start, rng, recording, self._fitted_defaults.shrinkage)
-        moved = self._last(task.watch(steps, lambda: self._so_far(recording)))
-        if len(recording.steps) == self.n_steps:  # a stopped flow ends where its last step led
-            recording.maps = self._maps(self._restore(moved, moved.dtype))
+        start = rows[lexicographic_order(rows)]
+        recording = Recording(start, self._alignment(start))
+        steps = self._recorded(recording, rng)
+        with compute_threads(self.n_jobs):  # once for the whole flow
+            deque(self._shown(task.watch(steps, lambda: self._so_far(recording))), maxlen=0)
         return recording
+
+    def _recorded(self, recording: Recording, rng: np.random.Generator) -> Iterator[NDArray]:
+        """Move the rows of a recording, and record that; a stopped flow ends where it is."""
+        Y, sizes = recording.start, self._new_step_sizes(self._fitted_defaults.shrinkage)
+        for moved in self._steps(Y, recording.affine, rng, sizes, recording):
+            if len(recording.steps) == self.n_steps:
+                recording.maps = self._maps(self._restore(moved, moved.dtype))
+            yield moved
 
     def _so_far(self, recording: Recording) -> dict[str, Any]:
         """Attributes of the sampler if its flow ends where the recording does now."""
@@ -191,11 +214,8 @@ class BaseSampler(OneToOneFeatureMixin, BaseFlow):
     def source_(self) -> NDArray | None:
         """The reference rows of ``X_source``, up to rounding; None if none was given."""
         check_is_fitted(self)
-        return (
-            None
-            if self._recording is None
-            else self._restore(self._recording.start, self._target.dtype)
-        )
+        recording = self._recording
+        return None if recording is None else self._restore(recording.start, self._target.dtype)
 
     def _fit_schedule(self) -> None:
         """Resolve the bandwidths, on as many rows as a flow may use."""
@@ -232,56 +252,56 @@ class BaseSampler(OneToOneFeatureMixin, BaseFlow):
 
     def _step(self, flow: Flow, Y: NDArray, k: int) -> NDArray:
         """Move centred rows by one step."""
-        dY = displacement(
-            flow,
-            Y,
-            float(self.sigmas_[k]),
-            noise_level=float(self.noise_levels_[k]),
-            n_noise=self._fitted_defaults.n_noise,
-        )
+        sigma, level = float(self.sigmas_[k]), float(self.noise_levels_[k])
+        n_noise = self._fitted_defaults.n_noise
+        dY = flow.displacement(Y, sigma, noise_level=level, n_noise=n_noise)
         return Y + flow.step_size(dY) * dY
+
+    def _flow(
+        self, Y: NDArray, rng: np.random.Generator, is_source: bool = True
+    ) -> tuple[Iterator[NDArray], Any]:
+        """Begin to move centred rows: what every step gives, and each row's place in it.
+
+        As a population they stand in lexicographic order, so that noise and batches, and with them
+        a row's way, do not depend on where it stood in the table. Through the frozen flow of
+        reference rows each is moved on its own.
+        """
+        recording = self._recording
+        if recording is not None:
+            flow = Replay(recording, recording.nearest(Y))
+            return self._loop(flow, apply_affine(Y, recording.affine)), slice(None)
+        # rows of a base are nobody's, and even: whatever they follow, nothing of theirs is lost
+        sizes = self._new_step_sizes(self._fitted_defaults.shrinkage if is_source else 0.0)
+        order = lexicographic_order(Y)
+        steps = self._steps(Y[order], self._alignment(Y[order]), rng, sizes)
+        return steps, np.argsort(order)
 
     def _steps(
         self,
         Y: NDArray,
+        affine: Affine | None,
         rng: np.random.Generator,
+        step_sizes: StepSizes,
         recording: Recording | None = None,
-        shrinkage: float = 0.0,
     ) -> Iterator[NDArray]:
-        """Move centred rows as a population, and record their flow if there is a recording to fill.
+        """Move sorted rows as a population, and record their flow if there is a recording."""
+        Y = apply_affine(Y, affine)
+        if self.field_.sees_source:
+            Y = told_apart(Y, DITHER * self.sigmas_[-1], rng)
+        n_rows, is_recorded = (len(Y), len(self._target)), recording is not None
+        state = start_state(self.field_, rng, self.batch_size, *n_rows, is_recorded=is_recorded)
+        if recording is None:
+            return self._loop(LiveFlow(state, rng, step_sizes), Y)
+        return self._loop(RecordedFlow(state, rng, step_sizes, recording), Y)
 
-        They stand in lexicographic order, so that noise and batches, and with them a row's way, do
-        not depend on where it stood in the table.
-        """
-        affine = None
-        if self._fitted_defaults.align is not None:
-            with compute_threads(self.n_jobs):  # BLAS may round otherwise on several threads
-                affine = self._align(Y)
-            Y = apply_affine(Y, affine)
-        Y = self._told_apart(Y, rng)
-        is_recorded = recording is not None
-        if recording is not None:
-            recording.affine = affine
-        state = start_state(
-            self.field_, rng, self.batch_size, len(Y), len(self._target), is_recorded=is_recorded
-        )
-        yield from self._loop(LiveFlow(state, rng, self._new_step_sizes(shrinkage), recording), Y)
-
-    def _told_apart(self, Y: NDArray, rng: np.random.Generator) -> NDArray:
-        """Rows in lexicographic order, of which those that were equal are so no more.
-
-        Equal rows would go one way together. A hundredth of the last bandwidth is little, and
-        enough: so near to each other rows repel each other until they fill their part.
-        """
-        is_equal = np.append(False, np.all(Y[1:] == Y[:-1], axis=1))
-        if not is_equal.any() or not self.field_.sees_source:
-            return Y
-        Y, noise = Y.copy(), rng.standard_normal((np.count_nonzero(is_equal), Y.shape[1]))
-        Y[is_equal] += (DITHER * self.sigmas_[-1] * noise).astype(Y.dtype)
-        return Y
-
-    def _align(self, Y: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    def _alignment(self, Y: NDArray) -> Affine | None:
         """The affine map that rows start with."""
+        if self._fitted_defaults.align is None:
+            return None
+        with compute_threads(self.n_jobs):  # BLAS may round otherwise on several threads
+            return self._align(Y)
+
+    def _align(self, Y: NDArray) -> Affine:
         align = lookup(ALIGNMENTS, self._fitted_defaults.align, name="align")
         return align(Y, self._target, self._weight, self._first_level())
 
@@ -289,35 +309,10 @@ class BaseSampler(OneToOneFeatureMixin, BaseFlow):
         """By how much the target is blurred where rows start."""
         return 0.0
 
-    def _replay(self, Y: NDArray, recording: Recording) -> Iterator[NDArray]:
-        """Move centred rows, each on its own, through the frozen flow of the reference rows."""
-        flow = Replay(recording, recording.nearest(Y))
-        return self._loop(
-            flow, Y if recording.affine is None else apply_affine(Y, recording.affine)
-        )
-
-    def _flow(
-        self, Y: NDArray, rng: np.random.Generator, is_source: bool = True
-    ) -> tuple[Iterator[NDArray], Any]:
-        """Begin to move centred rows: what every step gives, and each row's place in it."""
-        if self._recording is not None:
-            return self._replay(Y, self._recording), slice(None)
-        # rows of a base are nobody's, and even: whatever they follow, nothing of theirs is lost
-        shrinkage = self._fitted_defaults.shrinkage if is_source else 0.0
-        order = lexicographic_order(Y)
-        return self._steps(Y[order], rng, shrinkage=shrinkage), np.argsort(order)
-
-    def _run(self, Y: NDArray, rng: np.random.Generator, is_source: bool = True) -> NDArray:
-        """Move centred rows to the end."""
-        steps, place = self._flow(Y, rng, is_source)
-        return self._last(steps)[place]
-
-    def _last(self, steps: Iterator[NDArray]) -> NDArray:
-        """Take all steps, with a progress bar if asked for, and return what the last one gives."""
+    def _shown(self, steps: Iterator[NDArray]) -> Iterable[NDArray]:
+        """The steps, with a progress bar if asked for."""
         total, label = len(self.sigmas_), type(self).__name__
-        with compute_threads(self.n_jobs):  # once for the whole flow
-            shown = progress(steps, total=total, verbose=self.verbose, label=label)
-            return deque(shown, maxlen=1).pop()
+        return progress(steps, total=total, verbose=self.verbose, label=label)
 
     # ------------------------------------------------------------------------------- transform
     def fit_transform(
@@ -377,7 +372,10 @@ class BaseSampler(OneToOneFeatureMixin, BaseFlow):
             If there are too few rows to be a population.
         """
         Y, dtype = self._source(X)
-        return self._end(self._restore(self._run(Y, self._rng()), dtype))
+        with compute_threads(self.n_jobs):  # once for the whole flow
+            steps, place = self._flow(Y, self._rng())
+            moved = deque(self._shown(steps), maxlen=1).pop()[place]
+        return self._end(self._restore(moved, dtype))
 
     def staged_transform(self, X: ArrayLike) -> Iterator[NDArray]:
         """Move source rows, and yield a copy of them after every step.
@@ -452,7 +450,9 @@ class BaseSampler(OneToOneFeatureMixin, BaseFlow):
         n_samples = check_count(n_samples, name="n_samples")
         rng = self._rng() if random_state is None else make_generator(random_state)
         n = n_samples if self._recording is not None else max(n_samples, self._population())
-        Y = self._run(self._draw_base(n, rng), rng, is_source=False)
+        with compute_threads(self.n_jobs):
+            steps, place = self._flow(self._draw_base(n, rng), rng, is_source=False)
+            Y = deque(self._shown(steps), maxlen=1).pop()[place]
         Y = self._restore(Y, self._target.dtype)
         if self._recording is not None:
             return self._end(Y)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skflow._utils import check_rows, draw_rows, warn
-from skflow.alignment import affine_map, apply_affine
+from skflow.alignment import Affine, affine_map, apply_affine
 from skflow.fields import Discriminator, FlowDefaults
 from skflow.flow._marginals import unlike_marginals
 from skflow.samplers._base import BaseSampler
@@ -164,7 +164,7 @@ class DiscriminatorFlowSampler(BaseSampler):
         unlike = unlike_marginals(Y, self._marginals, 1 / np.sum(self._weight**2))
         return np.where(unlike, super()._matched(Y), Y)
 
-    def _align(self, Y: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    def _align(self, Y: NDArray) -> Affine:
         return self._affine
 
     def _is_population(self) -> bool:

@@ -22,7 +22,7 @@ from skflow.fields import (
 from skflow.fields._population import MovingRows
 from skflow.fields._sum import SumState
 from skflow.fields._terms import DifferenceState, Mean
-from skflow.flow import LiveFlow, StepSizes, displacement
+from skflow.flow import LiveFlow, StepSizes
 from skflow.kernels import KernelSum, kernel_gradient, kernel_mean, log_kernel_density
 from skflow.metrics import maximum_mean_discrepancy
 
@@ -237,7 +237,7 @@ def test_a_row_pays_for_its_way_with_its_potential(eta):
     v = run.velocity(Y, Y, 2.0)
     np.testing.assert_allclose(v, x - Y)  # rows so far apart do not see each other
     moved = Y + eta * v
-    f_p, f_q = run._carried_over(moved, 1.0, v)
+    f_p, f_q = run._carried_over(moved, 1.0)
     F = ((moved - x) ** 2).sum(axis=1) / (2 * 1.0**2)  # of rows that set out from there
     # half of it is kept, up to a constant that no weight depends on
     np.testing.assert_allclose(np.diff(f_p - f_q), np.diff(0.5 * F), atol=1e-9)
@@ -294,7 +294,7 @@ def test_noise_comes_in_antithetic_pairs(tables):
             return Z - Y
 
     flow = LiveFlow(Spy(), np.random.default_rng(0), StepSizes(np.ones(1)))
-    moved = displacement(flow, Y, 9.9, noise_level=0.5, n_noise=4)
+    moved = flow.displacement(Y, 9.9, noise_level=0.5, n_noise=4)
     np.testing.assert_allclose(moved, 0, atol=1e-15)
     np.testing.assert_allclose(seen[0], -seen[1], atol=1e-14)
     np.testing.assert_allclose(seen[2], -seen[3], atol=1e-14)
