@@ -37,6 +37,7 @@ from skflow._utils import check_count, check_rows, is_auto, lookup
 from skflow.fields._population import MovingRows, Population
 from skflow.fields._terms import Answer, Mean, Term
 from skflow.fields._training import (
+    LAST_RATE,
     N_PROBE,
     FallingRate,
     limit_batch_size,
@@ -57,7 +58,6 @@ __all__ = [
 FITTED_BATCHES = 10  # worth of rows, for a regressor that is fitted once
 DIFFERENCE = 0.01  # step of a finite difference, in bandwidths: learned denoisers round at 1e-7
 LOG_MEAN, LOG_STD = -0.5, 1.2  # of log(σ/s) in training: Karras et al., without unit
-LAST_RATE = 0.02  # of the learning rate is left at the end
 FEW_COLUMNS = 16  # up to which the first of these is enough
 LAYERS, UPDATES = ((128,) * 4, (256,) * 3), (5000, 12000)
 

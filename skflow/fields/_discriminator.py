@@ -34,12 +34,11 @@ from skflow.alignment import gaussian_base
 from skflow.fields._base import ALL_ROWS, FieldState, FlowDefaults, Frozen, Limits
 from skflow.fields._critic import Critic, make_critic
 from skflow.fields._kernel import KernelField
-from skflow.fields._training import FallingRate, WeightAverage
+from skflow.fields._training import LAST_RATE, FallingRate, WeightAverage
 
 __all__ = ["Discriminator"]
 
-LAST_RATE = 0.02  # of the learning rate is left at the end
-LONGEST = 0.5  # length of a step, root mean square over the columns, in units of s; rarely met
+LONGEST_STEP = 0.5  # length of a step, root mean square over the columns, in units of s; rarely met
 
 Base = Callable[[int, np.random.Generator], NDArray]
 
@@ -165,7 +164,7 @@ class Discriminator(KernelField):
         s = self.critic_.scale
         v = self.critic_.velocity(Z, self._time(step)) * Z.dtype.type(s**2)
         length = np.sqrt(np.mean(v**2, axis=1, keepdims=True)) * self.step_size / self.n_steps_
-        short = np.minimum(1, LONGEST * s / np.maximum(length, np.finfo(v.dtype).tiny))
+        short = np.minimum(1, LONGEST_STEP * s / np.maximum(length, np.finfo(v.dtype).tiny))
         return (v * short).astype(Z.dtype)
 
     def _time(self, step: NDArray) -> NDArray:

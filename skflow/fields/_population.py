@@ -26,6 +26,7 @@ from skflow.kernels import GAUSSIAN, KernelSum, RadialKernel, gradient_of
 __all__ = ["MovingRows", "Population"]
 
 EMPTY = 1e-6  # share of a kernel sum below which nothing is left of it
+ALONE = 1.0  # log of a new row's term over the sum, from which on the row is alone with itself
 
 Means = tuple[NDArray, NDArray]  # kernel means at the queries, and logs of the kernel sums
 
@@ -194,7 +195,7 @@ class _Replaced(MovingRows):
         weight = np.where(self.place >= 0, bias[self.place], -np.inf)
         rows = self.rows.rows[self.place].astype(np.float64), self.own.astype(np.float64)
         log_old, log_new = (weight + kernel.log_pairs(Z, x, sigma) - log_sum for x in rows)
-        top = np.where(log_new > 1, log_new, 0)  # a row far from all others is alone with itself
+        top = np.where(log_new > ALONE, log_new, 0)
         rest, gain, loss = (np.exp(log - top)[:, None] for log in (0 * top, log_new, log_old))
         total = rest + (gain - loss)
         exchanged = (rest * mean + (gain * new - loss * old)) / np.maximum(total, EMPTY)

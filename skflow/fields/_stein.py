@@ -34,7 +34,7 @@ from skflow.kernels import KernelSum
 
 __all__ = ["Stein"]
 
-MEDIAN_ROWS = 500  # moving rows that the median distance is taken from
+PAIRED_ROWS = 500  # moving rows that the median distance is taken from
 
 
 @dataclasses.dataclass(eq=False, repr=False)
@@ -136,5 +136,5 @@ class _SteinState(KernelState):
             return 1.0  # rows at one place have no distance, and none is needed
         if self.bandwidth != "median":
             return resolve_bandwidth(self.bandwidth, Y, name="bandwidth")
-        some = Y[:: -(-len(Y) // MEDIAN_ROWS)]
+        some = Y[:: -(-len(Y) // PAIRED_ROWS)]
         return resolve_bandwidth("median", some) / np.sqrt(2 * np.log(n_rows + 1))

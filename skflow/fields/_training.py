@@ -15,6 +15,7 @@ from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptr
 from sklearn.utils import get_tags
 
 __all__ = [
+    "LAST_RATE",
     "RATES",
     "FallingRate",
     "WeightAverage",
@@ -27,6 +28,7 @@ __all__ = [
     "snapshot",
 ]
 
+LAST_RATE = 0.02  # of a learning rate that is left at the end
 N_PROBE = 16  # rows that tell whether a regressor can do several outputs
 
 RATES = ("learning_rate_init", "learning_rate", "eta0", "lr")  # what estimators call it

@@ -38,7 +38,7 @@ __all__ = [
 
 MATCHED_ROWS = 30  # fewer moved rows are not spread over all quantiles of a column
 SHARED = 1.5  # target rows that a value stands for, from which on it is an atom
-MOSTLY = 0.5  # share of the distinct values that are atoms, from which on all are: nothing between
+MOSTLY_ATOMS = 0.5  # share of the distinct values that are atoms, from which on all are
 TIES = 0.95  # share of distinct values below which rows are taken to share values
 CRITICAL = 1.63  # of the Kolmogorov-Smirnov statistic times sqrt(n): exceeded once in a hundred
 
@@ -84,7 +84,7 @@ class Marginal:
         values, place = np.unique(x, return_inverse=True)
         share = np.bincount(place, weights=weight) / (len(x) if weight is None else 1)
         is_atom = share * (n_draws or len(x)) > SHARED
-        return cls(values, share, is_atom | (is_atom.mean() > MOSTLY))
+        return cls(values, share, is_atom | (is_atom.mean() > MOSTLY_ATOMS))
 
     @property
     def has_ties(self) -> bool:

@@ -26,7 +26,7 @@ from skflow.fields._training import RATES, cosine, rate_name, set_learning_rate
 __all__ = ["Frame", "Learner", "default_perceptron"]
 
 ROWS_AT_ONCE = 8192  # of a long table, so that hidden layers stay in the cache
-LAST_RATE = 0.05  # of the learning rate is left at the end, if it is "auto"
+FINAL_RATE = 0.05  # of the learning rate is left at the end, if it is "auto"
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class Learner:
         if isinstance(rate, str) and rate == "auto":
             if not isinstance(self.regressor, MLPRegressor):
                 return lambda step: None
-            return lambda step: self.first_rate * cosine(step / max(n - 1, 1), LAST_RATE)
+            return lambda step: self.first_rate * cosine(step / max(n - 1, 1), FINAL_RATE)
         try:
             rates = np.broadcast_to(np.asarray(rate, float), (n,))
         except (TypeError, ValueError):

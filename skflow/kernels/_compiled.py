@@ -30,7 +30,7 @@ __all__ = ["exponential", "sum_exponentials"]
 if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]  # set when numba is imported
     raise ImportError("numba is told not to compile (NUMBA_DISABLE_JIT)")
 
-LANES = 128  # queries of a tile
+QUERIES = 128  # queries of a tile
 BLOCK = 1024  # rows whose terms add up in the values' precision, before they do in double
 TURNS = 8  # how often a thread comes for more work
 # What exponents have values in single precision: zero below, infinity above.
@@ -38,7 +38,7 @@ SINGLE_RANGE = -127 * math.log(2), 128.01 * math.log(2)
 # A product and a sum may be one instruction, and 1 / 0 is no error.
 OPTIONS: Any = {"error_model": "numpy", "fastmath": {"contract"}}
 # Degrees of the polynomial: its remainder is 5e-9 in single and 4e-18 in double precision.
-KINDS: dict[Any, tuple[Any, Any, Any, int]] = {
+PRECISIONS: dict[Any, tuple[Any, Any, Any, int]] = {
     numba.float32: (np.float32, np.int32, np.float16, 7),
     numba.float64: (np.float64, np.int64, np.float32, 13),
 }
@@ -54,7 +54,7 @@ def _join(r: Any, n: Any) -> Any:
 
 @overload(_split, jit_options=OPTIONS)
 def _split_in(x: Any) -> Any:
-    real, _, few_digits, _ = KINDS[x]
+    real, _, few_digits, _ = PRECISIONS[x]
     info = np.finfo(real)
     lowest, highest = (real(n * math.log(2)) for n in (info.minexp - 1, info.maxexp + 0.01))
     # log 2 in two parts, of which the first has so few digits that n times it is exact
@@ -73,7 +73,7 @@ def _split_in(x: Any) -> Any:
 
 @overload(_join, jit_options=OPTIONS)
 def _join_in(r: Any, n: Any) -> Any:
-    real, bits, _, degree = KINDS[r]
+    real, bits, _, degree = PRECISIONS[r]
     info = np.finfo(real)
     digits, one = bits(info.nmant), np.ones(1, real).view(bits)[0]
     terms = tuple(real(1 / math.factorial(k)) for k in range(degree, -1, -1))
@@ -115,7 +115,7 @@ def _sum_tiles(A: NDArray, B: NDArray, V: NDArray, out: NDArray) -> None:
 
     Both products in one function of their own take 1.15 times the time in single precision.
     """
-    E, S = np.empty(4 * LANES, A.dtype), np.empty(len(V) * LANES, A.dtype)
+    E, S = np.empty(4 * QUERIES, A.dtype), np.empty(len(V) * QUERIES, A.dtype)
     for t in range(len(A)):
         a = A[t].reshape(-1)
         for start in range(0, B.shape[1], BLOCK):
@@ -123,35 +123,35 @@ def _sum_tiles(A: NDArray, B: NDArray, V: NDArray, out: NDArray) -> None:
             for j in range(start, min(start + BLOCK, B.shape[1]), 4):
                 E[:] = 0
                 for k in range(0, len(B), 4):
-                    z = a[k * LANES : (k + 4) * LANES]
+                    z = a[k * QUERIES : (k + 4) * QUERIES]
                     a0, a1, a2, a3 = B[k, j], B[k, j + 1], B[k, j + 2], B[k, j + 3]
                     b0, b1, b2, b3 = B[k + 1, j], B[k + 1, j + 1], B[k + 1, j + 2], B[k + 1, j + 3]
                     c0, c1, c2, c3 = B[k + 2, j], B[k + 2, j + 1], B[k + 2, j + 2], B[k + 2, j + 3]
                     d0, d1, d2, d3 = B[k + 3, j], B[k + 3, j + 1], B[k + 3, j + 2], B[k + 3, j + 3]
-                    for i in range(LANES):
-                        p, q, r, s = z[i], z[LANES + i], z[2 * LANES + i], z[3 * LANES + i]
+                    for i in range(QUERIES):
+                        p, q, r, s = z[i], z[QUERIES + i], z[2 * QUERIES + i], z[3 * QUERIES + i]
                         E[i] += p * a0 + q * b0 + r * c0 + s * d0
-                        E[LANES + i] += p * a1 + q * b1 + r * c1 + s * d1
-                        E[2 * LANES + i] += p * a2 + q * b2 + r * c2 + s * d2
-                        E[3 * LANES + i] += p * a3 + q * b3 + r * c3 + s * d3
-                for i in range(4 * LANES):
+                        E[QUERIES + i] += p * a1 + q * b1 + r * c1 + s * d1
+                        E[2 * QUERIES + i] += p * a2 + q * b2 + r * c2 + s * d2
+                        E[3 * QUERIES + i] += p * a3 + q * b3 + r * c3 + s * d3
+                for i in range(4 * QUERIES):
                     n0, n1 = _split(E[i])
                     E[i] = _join(n0, n1)
                 for m in range(0, len(V), 4):
-                    z = S[m * LANES : (m + 4) * LANES]
+                    z = S[m * QUERIES : (m + 4) * QUERIES]
                     a0, a1, a2, a3 = V[m, j], V[m, j + 1], V[m, j + 2], V[m, j + 3]
                     b0, b1, b2, b3 = V[m + 1, j], V[m + 1, j + 1], V[m + 1, j + 2], V[m + 1, j + 3]
                     c0, c1, c2, c3 = V[m + 2, j], V[m + 2, j + 1], V[m + 2, j + 2], V[m + 2, j + 3]
                     d0, d1, d2, d3 = V[m + 3, j], V[m + 3, j + 1], V[m + 3, j + 2], V[m + 3, j + 3]
-                    for i in range(LANES):
-                        p, q, r, s = E[i], E[LANES + i], E[2 * LANES + i], E[3 * LANES + i]
+                    for i in range(QUERIES):
+                        p, q, r, s = E[i], E[QUERIES + i], E[2 * QUERIES + i], E[3 * QUERIES + i]
                         z[i] += p * a0 + q * a1 + r * a2 + s * a3
-                        z[LANES + i] += p * b0 + q * b1 + r * b2 + s * b3
-                        z[2 * LANES + i] += p * c0 + q * c1 + r * c2 + s * c3
-                        z[3 * LANES + i] += p * d0 + q * d1 + r * d2 + s * d3
+                        z[QUERIES + i] += p * b0 + q * b1 + r * b2 + s * b3
+                        z[2 * QUERIES + i] += p * c0 + q * c1 + r * c2 + s * c3
+                        z[3 * QUERIES + i] += p * d0 + q * d1 + r * d2 + s * d3
             for m in range(out.shape[1]):
-                for i in range(LANES):
-                    out[t, m, i] += S[m * LANES + i]
+                for i in range(QUERIES):
+                    out[t, m, i] += S[m * QUERIES + i]
 
 
 def _compile(function: Callable[..., None]) -> Callable[..., None]:
@@ -201,10 +201,10 @@ def sum_exponentials(A: NDArray, B: NDArray, V: NDArray, n_threads: int) -> NDAr
     sums : ndarray of shape (n_queries, n_values), float64
         Added up in double precision over blocks of rows.
     """
-    n_tiles, n_values = -(-len(A) // LANES), len(V)
-    Q = _padded(A, LANES).reshape(n_tiles, LANES, -1).swapaxes(1, 2)
+    n_tiles, n_values = -(-len(A) // QUERIES), len(V)
+    Q = _padded(A, QUERIES).reshape(n_tiles, QUERIES, -1).swapaxes(1, 2)
     Q, B, V = np.ascontiguousarray(Q), _padded(B, 4), _padded(V, 4)
-    out = np.zeros((n_tiles, len(V), LANES))
+    out = np.zeros((n_tiles, len(V), QUERIES))
     step = max(1, n_tiles // (TURNS * n_threads))
 
     def some(i: int) -> None:
@@ -212,7 +212,7 @@ def sum_exponentials(A: NDArray, B: NDArray, V: NDArray, n_threads: int) -> NDAr
         _tiles(Q[part], B, V, out[part])
 
     parallel_for(-(-n_tiles // step), some, n_threads)
-    return out.swapaxes(1, 2).reshape(n_tiles * LANES, -1)[: len(A), :n_values]
+    return out.swapaxes(1, 2).reshape(n_tiles * QUERIES, -1)[: len(A), :n_values]
 
 
 def _padded(M: NDArray, n_rows: int) -> NDArray:

@@ -35,7 +35,7 @@ SINGLE_TOL, SINGLE_PAIRS = 1e-6, 2**16
 ORDINARY = 10.0
 SAFE = 0.75  # share of a precision's range, in logarithms, that sums may use
 HUGE = 1e150  # bandwidth in units, from which on its square overflows
-LARGEST = 1e290  # of squared distances in bandwidths: with the rest of an exponent still a number
+LARGEST_SQUARE = 1e290  # squared distance in bandwidths: an exponent of it is still a number
 
 
 def are_in_reach(rows: Rows, square: NDArray, sigma: float) -> NDArray:
@@ -146,7 +146,7 @@ class DenseSums:
         """Sum exponents in float64 under a running maximum: nothing over- or underflows."""
         reach = np.sqrt(square) + self.rows.radius_in_units
         with np.errstate(divide="ignore", over="ignore"):  # σ may be too small to be squared
-            largest = np.minimum(LARGEST / reach**2, LARGEST)
+            largest = np.minimum(LARGEST_SQUARE / reach**2, LARGEST_SQUARE)
             gamma = np.minimum(1 / np.square(self.sigma), largest)
         A = query_factors(z, gamma, np.zeros(len(z)))
         tiles = cut(A, self.rows.n_rows if self.is_wide else None)

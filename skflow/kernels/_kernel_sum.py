@@ -16,7 +16,7 @@ __all__ = ["KernelSum", "gradient_of"]
 
 # Largest radius, in bandwidths, of rows whose squares may be taken with kernel values in single
 # precision: 6e-4 of σ² off then.
-SINGLE_REACH = 100.0
+VARIANCE_REACH = 100.0
 
 
 class KernelSum(Rows):
@@ -229,7 +229,7 @@ class KernelSum(Rows):
         if self.dtype != np.float64:  # a difference of squares
             rows, Z = self._in_double(), Z.astype(np.float64)
             return rows.variance(Z, sigma, mean, log_sum, axes=axes, log_weight=log_weight, tol=tol)
-        if self.radius > SINGLE_REACH * sigma:
+        if self.radius > VARIANCE_REACH * sigma:
             tol = 0.0
         x, D = self.inside(self.rows) @ axes, self.inside(mean) @ axes
         # K² is the kernel of bandwidth σ/√2, and of w²/m there is left w/n

@@ -25,15 +25,15 @@ from skflow.kernels._threads import parallel_for
 from skflow.kernels._tiles import BLOCK_BYTES, buffer, exponential
 from skflow.kernels._trees import corners
 
-__all__ = ["MIN_ROWS", "pruned_sums", "pruning_pays"]
+__all__ = ["PRUNED_ROWS", "pruned_sums", "pruning_pays"]
 
 FIRST_ROWS = 512  # summed before anything is left out
-MIN_ROWS = 4000  # of fewer rows all are summed: trees would cost more
+PRUNED_ROWS = 4000  # of fewer rows all are summed: trees would cost more
 BOX_LEAVES = 4  # neighbouring leaves of queries that are one box
 PROBED_BOXES = 8  # boxes of queries that the decision looks at
 # In single precision an exponent of this size rounds by up to 2⁻¹⁰; and γ‖x‖² may be larger by this
 # factor, since what is far away hardly matters, before it may leave the range.
-SINGLE_SIZE, SINGLE_RANGE = 2.0**13, 2.0**60
+SINGLE_SIZE, FAR_RANGE = 2.0**13, 2.0**60
 TOO_SMALL = 1e-140  # bandwidth in units, whose square underflows
 WORTH = 0.4  # largest share of the rows for which leaving out the others saves time
 
@@ -41,7 +41,7 @@ WORTH = 0.4  # largest share of the rows for which leaving out the others saves 
 def pruning_pays(rows: Rows, queries: Rows, sigma: float, tol: float) -> bool:
     """Whether a kernel sum over the rows is faster if it leaves some out."""
     reach = sigma * np.sqrt(-2 * np.log(tol))  # beyond it a kernel is below tol
-    if min(rows.n_rows, queries.n_rows) < MIN_ROWS or reach > rows.radius / 2:
+    if min(rows.n_rows, queries.n_rows) < PRUNED_ROWS or reach > rows.radius / 2:
         return False
     if sigma / rows.unit < TOO_SMALL:
         return False
@@ -162,7 +162,7 @@ class _Total:
             # near the top; if even the top is large, or out of range, double precision it has to be
             if self.dtype != np.float64:
                 depth = (self.gamma / 2 * self.square - top).max()
-                edge = self.gamma / 2 * V[:, 0].max() / SINGLE_RANGE
+                edge = self.gamma / 2 * V[:, 0].max() / FAR_RANGE
                 if not max(depth, edge) < SINGLE_SIZE:
                     E, top = self._exponents(V[:, :-1], np.dtype(np.float64))
             E = exponential(np.subtract(E, top, out=E), self.values)

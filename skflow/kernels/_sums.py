@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skflow.kernels._dense import DenseMeans, DenseSums, dtype_of_values
-from skflow.kernels._pruned import MIN_ROWS, pruned_sums, pruning_pays
+from skflow.kernels._pruned import PRUNED_ROWS, pruned_sums, pruning_pays
 from skflow.kernels._rows import Rows
 
 __all__ = ["kernel_sums"]
@@ -26,7 +26,7 @@ def kernel_sums(
     """Kernel means and logs of the kernel sums; see `KernelSum.sums`."""
     z = Z.rows if isinstance(Z, Rows) else Z
     bias = rows.log_weight if log_weight is None else rows.log_weight + log_weight
-    if tol > 0 and min(rows.n_rows, len(z)) >= MIN_ROWS:
+    if tol > 0 and min(rows.n_rows, len(z)) >= PRUNED_ROWS:
         queries = Z if isinstance(Z, Rows) else Rows(z)
         if pruning_pays(rows, queries, sigma, tol):
             return pruned_sums(rows, queries, sigma, bias, tol, moment=moment, n_threads=n_threads)

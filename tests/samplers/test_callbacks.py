@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skflow
-import skflow.samplers._base
+import skflow.flow._particles
 from skflow.metrics import energy_distance
 
 try:
@@ -97,7 +97,7 @@ def test_verbose_shows_the_steps_of_a_recorded_fit(flow, tables, monkeypatch):
             bars[-1][-1] += 1
             yield step
 
-    monkeypatch.setattr(skflow.samplers._base, "progress", count)
+    monkeypatch.setattr(skflow.flow._particles, "progress", count)
     flow.set_params(verbose=1).fit(target)
     assert bars == []  # no step is taken
     flow.fit(target, X_source=source).transform(new)

@@ -1,0 +1,183 @@
+r"""Free particles: the loop over the steps, under way, recorded or replayed.
+
+.. math:: y ← y + η_k \, v(z; p, q_k, σ_k), \qquad z = y + σ_k ε, \quad k = 1 … n
+
+References
+----------
+Weber, R. (2023). The Score-Difference Flow for Implicit Generative Modeling. arXiv:2304.12906,
+algorithm 1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skflow._utils import check_rows, draw_evenly, is_auto, lexicographic_order, lookup, progress
+from skflow.alignment import ALIGNMENTS, Affine, apply_affine, told_apart
+from skflow.flow._base import BaseFlow
+from skflow.flow._callbacks import FitTask
+from skflow.flow._groups import GROUP_ROWS, start_state
+from skflow.flow._marginals import MonotoneMap, missing_maps
+from skflow.flow._step import Flow, LiveFlow, RecordedFlow, Recording, Replay, StepSizes
+from skflow.kernels import compute_threads
+
+__all__ = ["REFERENCE_RANGE", "ParticleFlow"]
+
+# "auto" for n_reference: most reference rows of a source; and, for samples, twice the target's rows
+# between these bounds, since more particles see no more of a small table.
+REFERENCE_RANGE = 500, 2000
+DITHER = 0.01  # of the last bandwidth, by which equal source rows are told apart
+
+
+class ParticleFlow(BaseFlow):
+    """Base class of whatever moves rows that are free; a sampler overrides ``_step`` at most."""
+
+    batch_size: Any
+    n_reference: Any
+    _recording: Recording | None
+
+    def _fit_schedule(self) -> None:
+        """Resolve the bandwidths, on as many rows as a flow may use."""
+        X, weight = self._target, self._weight
+        if is_auto(self.batch_size) and len(X) > GROUP_ROWS:
+            rng = self._rng()
+            order = rng.permutation(len(X))  # drawn in proportion to the weights
+            X, weight = X[order[draw_evenly(np.cumsum(weight[order]), GROUP_ROWS, rng)]], None
+        self.schedule_.fit(X, sample_weight=weight)
+
+    def _loop(self, flow: Flow, Y: NDArray) -> Iterator[NDArray]:
+        """Take all steps; yield the rows after every one (a new array each)."""
+        for k, sigma in enumerate(self.sigmas_):
+            flow.begin(k)
+            with compute_threads(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
+                Y = self._step(flow, Y, k)
+            if not np.isfinite(Y).all():
+                raise ValueError(
+                    f"the flow left the range of {Y.dtype} at step {k + 1} of {len(self.sigmas_)}, "
+                    f"with sigma={sigma:.3g}: choose a smaller step_size or first_step_norm, or a "
+                    "schedule with a larger sigma_min."
+                )
+            yield Y
+
+    def _step(self, flow: Flow, Y: NDArray, k: int) -> NDArray:
+        """Move centred rows by one step."""
+        sigma, level = float(self.sigmas_[k]), float(self.noise_levels_[k])
+        n_noise = self._fitted_defaults.n_noise
+        dY = flow.displacement(Y, sigma, noise_level=level, n_noise=n_noise)
+        return Y + flow.step_size(dY) * dY
+
+    def _flow(
+        self, Y: NDArray, rng: np.random.Generator, is_source: bool = True
+    ) -> tuple[Iterator[NDArray], Any]:
+        """Begin to move centred rows: what every step gives, and each row's place in it.
+
+        As a population they stand in lexicographic order, so that noise and batches, and with them
+        a row's way, do not depend on where it stood in the table. Through the frozen flow of
+        reference rows each is moved on its own.
+        """
+        recording = self._recording
+        if recording is not None:
+            flow = Replay(recording, recording.nearest(Y))
+            return self._loop(flow, apply_affine(Y, recording.affine)), slice(None)
+        # rows of a base are nobody's, and even: whatever they follow, nothing of theirs is lost
+        sizes = self._new_step_sizes(self._fitted_defaults.shrinkage if is_source else 0.0)
+        order = lexicographic_order(Y)
+        steps = self._steps(Y[order], self._alignment(Y[order]), rng, sizes)
+        return steps, np.argsort(order)
+
+    def _steps(
+        self,
+        Y: NDArray,
+        affine: Affine | None,
+        rng: np.random.Generator,
+        step_sizes: StepSizes,
+        recording: Recording | None = None,
+    ) -> Iterator[NDArray]:
+        """Move sorted rows as a population, and record their flow if there is a recording."""
+        Y = apply_affine(Y, affine)
+        if self.field_.sees_source:
+            Y = told_apart(Y, DITHER * self.sigmas_[-1], rng)
+        n_rows, is_recorded = (len(Y), len(self._target)), recording is not None
+        state = start_state(self.field_, rng, self.batch_size, *n_rows, is_recorded=is_recorded)
+        if recording is None:
+            return self._loop(LiveFlow(state, rng, step_sizes), Y)
+        return self._loop(RecordedFlow(state, rng, step_sizes, recording), Y)
+
+    def _alignment(self, Y: NDArray) -> Affine | None:
+        """The affine map that rows start with."""
+        if self._fitted_defaults.align is None:
+            return None
+        with compute_threads(self.n_jobs):  # BLAS may round otherwise on several threads
+            return self._align(Y)
+
+    def _align(self, Y: NDArray) -> Affine:
+        align = lookup(ALIGNMENTS, self._fitted_defaults.align, name="align")
+        return align(Y, self._target, self._weight, self._first_level())
+
+    def _first_level(self) -> float:
+        """By how much the target is blurred where rows start."""
+        return 0.0
+
+    def _shown(self, steps: Iterator[NDArray]) -> Iterable[NDArray]:
+        """The steps, with a progress bar if asked for."""
+        total, label = len(self.sigmas_), type(self).__name__
+        return progress(steps, total=total, verbose=self.verbose, label=label)
+
+    def _maps(self, moved: NDArray) -> list[MonotoneMap | None]:
+        """What rows at the end of their flow still miss of every column."""
+        is_matched = self.match_marginals and self.field_.fixes_target
+        return missing_maps(moved, self._marginals) if is_matched else []
+
+    def _end(self, moved: NDArray) -> NDArray:
+        """Rows at the end of their way, with the target's own values in columns that need it."""
+        maps = self._maps(moved) if self._recording is None else self._recording.maps
+        for y, match in zip(moved.T, maps, strict=False):  # a flow under way has none
+            if match is not None:
+                y[:] = match(y)
+        return moved
+
+    def _record(self, X_source: ArrayLike, task: FitTask) -> Recording:
+        """Move the reference rows, and return what the steps of their flow were made of."""
+        rows = check_rows(X_source, name="X_source", n_features=self.n_features_in_)
+        rng = self._rng()
+        most = REFERENCE_RANGE[1] if is_auto(self.n_reference) else self.n_reference
+        if len(rows) > most:
+            rows = rows[rng.choice(len(rows), most, replace=False)]
+        rows = (rows - self.center_).astype(self._target.dtype)
+        start = rows[lexicographic_order(rows)]
+        recording = Recording(start, self._alignment(start))
+        steps = self._recorded(recording, rng)
+        with compute_threads(self.n_jobs):  # once for the whole flow
+            deque(self._shown(task.watch(steps, lambda: self._so_far(recording))), maxlen=0)
+        return recording
+
+    def _recorded(self, recording: Recording, rng: np.random.Generator) -> Iterator[NDArray]:
+        """Move the rows of a recording, and record that; a stopped flow ends where it is."""
+        Y, sizes = recording.start, self._new_step_sizes(self._fitted_defaults.shrinkage)
+        for moved in self._steps(Y, recording.affine, rng, sizes, recording):
+            if len(recording.steps) == self.n_steps:
+                recording.maps = self._maps(self._restore(moved, moved.dtype))
+            yield moved
+
+    def _so_far(self, recording: Recording) -> dict[str, Any]:
+        """Attributes of the sampler if its flow ends where the recording does now."""
+        k = len(recording.steps)
+        return {
+            "sigmas_": self.sigmas_[:k],
+            "noise_levels_": self.noise_levels_[:k],
+            "step_sizes_": self.step_sizes_[:k],
+            "_recording": dataclasses.replace(
+                recording, steps=recording.steps[:k]
+            ),  # which grows no more
+        }
+
+    def _end_at(self, recording: Recording) -> None:
+        """Let the flow end where a recording ends."""
+        for name, value in self._so_far(recording).items():
+            setattr(self, name, value)
