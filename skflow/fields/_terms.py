@@ -132,19 +132,18 @@ class Mean(Term):
 
     def divergence(self, Z: NDArray, rows: Population, sigma: float) -> NDArray | None:
         """Divergence of the kernel mean, weights staying as they are; see `Term`."""
-        h, g = self.factor * sigma, self.log_weight
-        return self.kernel.divergence(rows.rows, Z, h, log_weight=g)
+        if self.kernel.divergence is None:
+            return None
+        return self.kernel.divergence(rows.rows, Z, self.factor * sigma, log_weight=self.log_weight)
 
     def variance(
         self, Z: NDArray, rows: Population, sigma: float, answer: Answer, axes: NDArray
     ) -> NDArray | None:
         """Variance of the kernel mean, weights staying as they are; see `Term`."""
-        D, log_sum = answer
-        assert log_sum is not None
+        if self.kernel.variance is None:
+            return None
         h, g = self.factor * sigma, self.log_weight
-        return self.kernel.variance(
-            rows.rows, Z, h, D, log_sum, axes=axes, log_weight=g, tol=rows.tol
-        )
+        return self.kernel.variance(rows.rows, Z, h, *answer, axes=axes, log_weight=g, tol=rows.tol)
 
 
 Weight = Callable[[NDArray], NDArray]

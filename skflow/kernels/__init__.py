@@ -36,12 +36,11 @@ from skflow.kernels._functions import (
     mean_distance,
 )
 from skflow.kernels._kernel_sum import KernelSum, gradient_of
-from skflow.kernels._radial import GAUSSIAN, GaussianKernel, RadialKernel
+from skflow.kernels._radial import GAUSSIAN, RadialKernel
 from skflow.kernels._threads import compute_threads, parallel_for
 
 __all__ = [
     "GAUSSIAN",
-    "GaussianKernel",
     "KernelSum",
     "RadialKernel",
     "compute_threads",

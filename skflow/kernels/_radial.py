@@ -19,21 +19,29 @@ from skflow.kernels._kernel_sum import KernelSum
 from skflow.kernels._threads import compute_threads
 from skflow.kernels._tiles import cut, distance_factors, join, stream_safely
 
-__all__ = ["GAUSSIAN", "GaussianKernel", "RadialKernel"]
+__all__ = ["GAUSSIAN", "RadialKernel"]
 
 
 @dataclass(frozen=True)
 class RadialKernel:
-    """Any kernel that falls with the distance; its sums are taken under a running maximum.
+    """A kernel that falls with the distance. What is not known of it is None.
 
     Parameters
     ----------
     log_value : callable
-        φ, a function of an array of squared distances in bandwidths, which it may overwrite. It
-        has to be defined in a module, so that it can be pickled.
+        φ, a function of an array of squared distances in bandwidths, which it may overwrite. Like
+        the others it has to be defined in a module, so that it can be pickled.
+    sums : callable, default=None
+        A faster way to `mean`, with the same arguments, such as `KernelSum.sums`.
+    divergence, variance : callable, default=None
+        Divergence of the kernel mean, and its variance over draws of the rows, with the arguments
+        of `KernelSum.divergence` and `KernelSum.variance`.
     """
 
     log_value: Callable[[NDArray], NDArray]
+    sums: Callable[..., tuple[NDArray, NDArray]] | None = None
+    divergence: Callable[..., NDArray] | None = None
+    variance: Callable[..., NDArray] | None = None
 
     def log_pairs(self, Z: NDArray, X: NDArray, sigma: float) -> NDArray:
         """Log of the kernel between row i of Z and row i of X.
@@ -62,7 +70,7 @@ class RadialKernel:
         log_scale: NDArray | None = None,
         tol: float = 0.0,
     ) -> tuple[NDArray, NDArray]:
-        """Kernel mean of the rows at the queries, and log of the kernel sum; see `KernelSum.sums`.
+        """Kernel mean of the rows at the queries, and log of the kernel sum.
 
         Parameters
         ----------
@@ -71,13 +79,15 @@ class RadialKernel:
         sigma : float
             Bandwidth.
         log_weight, log_scale, tol
-            As in `KernelSum.sums`. Only Gaussian kernels make use of the last two.
+            As in `KernelSum.sums`; the last two only make faster ways faster.
 
         Returns
         -------
         mean, log_sum : ndarrays of shape (n_queries, n_features), (n_queries,)
             As in `KernelSum.sums`.
         """
+        if self.sums is not None:
+            return self.sums(rows, Z, sigma, log_weight=log_weight, log_scale=log_scale, tol=tol)
         x, factor = rows.inside(rows.rows), (rows.unit / sigma) ** 2
         _, B = distance_factors(x)
         top = 0.0 if log_weight is None else float(log_weight.max())
@@ -98,68 +108,9 @@ class RadialKernel:
                 log_sum[part] = np.log(sums[:, -1]) + top_kernel + top
         return mean, log_sum
 
-    def divergence(
-        self, rows: KernelSum, Z: NDArray, sigma: float, *, log_weight: NDArray | None = None
-    ) -> NDArray | None:
-        """Divergence of the kernel mean at the queries; None says that it is not known."""
-        return None
-
-    def variance(
-        self,
-        rows: KernelSum,
-        Z: NDArray,
-        sigma: float,
-        mean: NDArray,
-        log_sum: NDArray,
-        *,
-        axes: NDArray,
-        log_weight: NDArray | None = None,
-        tol: float = 0.0,
-    ) -> NDArray | None:
-        """Variance of the kernel mean over draws of the rows; None says that it is not known."""
-        return None
-
-
-class GaussianKernel(RadialKernel):
-    """The Gaussian kernel, ``exp(-‖z - x‖²/2σ²)``, of which more is known."""
-
-    def mean(
-        self,
-        rows: KernelSum,
-        Z: KernelSum,
-        sigma: float,
-        *,
-        log_weight: NDArray | None = None,
-        log_scale: NDArray | None = None,
-        tol: float = 0.0,
-    ) -> tuple[NDArray, NDArray]:
-        """Kernel mean and log of the kernel sum; see `KernelSum.sums`."""
-        return rows.sums(Z, sigma, log_weight=log_weight, log_scale=log_scale, tol=tol)
-
-    def divergence(
-        self, rows: KernelSum, Z: NDArray, sigma: float, *, log_weight: NDArray | None = None
-    ) -> NDArray:
-        """Divergence of the kernel mean; see `KernelSum.divergence`."""
-        return rows.divergence(Z, sigma, log_weight=log_weight)
-
-    def variance(
-        self,
-        rows: KernelSum,
-        Z: NDArray,
-        sigma: float,
-        mean: NDArray,
-        log_sum: NDArray,
-        *,
-        axes: NDArray,
-        log_weight: NDArray | None = None,
-        tol: float = 0.0,
-    ) -> NDArray:
-        """Variance of the kernel mean; see `KernelSum.variance`."""
-        return rows.variance(Z, sigma, mean, log_sum, axes=axes, log_weight=log_weight, tol=tol)
-
 
 def _log_gaussian(square: NDArray) -> NDArray:
     return -square / 2
 
 
-GAUSSIAN = GaussianKernel(_log_gaussian)
+GAUSSIAN = RadialKernel(_log_gaussian, KernelSum.sums, KernelSum.divergence, KernelSum.variance)
