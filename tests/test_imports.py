@@ -33,7 +33,7 @@ MAY_IMPORT = {
 }
 FREE = {"skflow._utils", "skflow.__version__"}  # anyone may import these
 # `import skflow` does without these
-OPTIONAL = {"matplotlib", "numba", "pandas", "polars", "pyarrow", "torch", "tqdm"}
+OPTIONAL = {"PIL", "jinja2", "matplotlib", "numba", "pandas", "polars", "pyarrow", "torch", "tqdm"}
 
 
 def imports(source: str, module: str, *, is_package: bool) -> Iterator[tuple[int, str]]:
