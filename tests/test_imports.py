@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"tabular", "samplers", "generators", "metrics", "plotting"},
-    "tabular": {"samplers", "generators", "flow"},
+    "tabular": {"samplers", "generators", "flow", "metrics", "plotting"},
     "samplers": {"flow", "fields", "alignment", "schedules", "metrics"},
     "generators": {"flow", "fields", "alignment", "schedules", "metrics"},
     "flow": {"fields", "alignment", "schedules", "kernels"},

@@ -23,7 +23,8 @@ import numpy as np
 from skflow import __version__
 from skflow.cli._chunks import ParquetRows, check_parquet, frame_of, write_moved
 from skflow.cli._files import check_output
-from skflow.cli._report import MIN_ROWS, compare_report, of_groups, quality_report
+from skflow.cli._page import check_page, write_page
+from skflow.cli._report import MIN_ROWS, as_text, compare_quality, of_groups, transport_quality
 from skflow.cli._shell import CommandError, Stopped, join, say, show, stopping, visible
 from skflow.cli._tables import Rows, load, notes_of, open_table, write_like, write_new
 from skflow.cli._text import TextOptions, TextRows
@@ -61,6 +62,10 @@ examples, to be run in a copy of the repository:
   skflow sample examples/data/penguins_dream.csv -n 100000 --generator --ignore rowid \\
       --no-report -o new.csv
 
+  # the same with a report to show: figures, shares, what still differs
+  skflow transport examples/data/penguins_biscoe.csv examples/data/penguins_dream.csv \\
+      --ignore rowid -o moved.csv --report report.html
+
   # how far apart are the two islands, and what did moving change?
   skflow compare examples/data/penguins_biscoe.csv examples/data/penguins_dream.csv \\
       --after moved.csv --ignore rowid
@@ -85,6 +90,7 @@ what the numbers mean:
 # ---------------------------------------------------------------------------------------- commands
 def _transport(args: argparse.Namespace) -> None:
     check_output(args.output, [args.source, args.target])
+    check_page(args.page, [args.source, args.target, args.output])
     if args.chunk_rows is None:
         _transport_whole(args)
     else:
@@ -104,8 +110,9 @@ def _transport_whole(args: argparse.Namespace) -> None:
         transport.fit(target_rows, X_source=source.frame)
     else:
         transport.fit(target.frame)
-    write_like(args.output, source, target, columns, transport.transform(source.frame))
-    _report_transport(args, transport, source, target)
+    moved = transport.transform(source.frame)
+    write_like(args.output, source, target, columns, moved)
+    _report_transport(args, transport, source, target, moved)
 
 
 def _open_tables(args: argparse.Namespace, *paths: Path) -> list[Rows]:
@@ -161,60 +168,93 @@ def _report_transport(
     transport: TableTransport,
     source: Rows,
     target: Rows,
+    moved: Any = None,
 ) -> None:
-    if args.quiet:
-        return
     is_chunked = args.chunk_rows is not None
     if not is_chunked:
-        _note_files([source, target], transport.columns_)
+        _note_files(args, [source, target], transport.columns_)
     _note_columns(args, transport, source, target)
-    show(f"{args.output}: {source}, moved onto {target}")
-    _print_list("moved", transport.columns_)
     labels = ["(row labels)"] if isinstance(source, TextRows) and source.has_labels else []
-    rest = [name for name in source.names if name not in transport.columns_]
-    _print_list("untouched", [*labels, *rest])
-    if is_chunked:
-        show(f"  flow: {len(source.frame)} rows onto {len(target.frame)}, drawn at random")
-    if args.report:
-        report = quality_report(
-            transport,
-            target.frame,
-            source.frame,
-            is_frozen=args.generator or is_chunked,
-            seed=args.seed,
-        )
-        show(report)
+    rest = [*labels, *(name for name in source.names if name not in transport.columns_)]
+    if not args.quiet:
+        show(f"{args.output}: {source}, moved onto {target}")
+        _print_list("moved", transport.columns_)
+        _print_list("untouched", rest)
+        if is_chunked:
+            show(f"  flow: {len(source.frame)} rows onto {len(target.frame)}, drawn at random")
+    if not _wants_quality(args):
+        return
+    quality = transport_quality(
+        transport,
+        target.frame,
+        source.frame,
+        is_frozen=args.generator or is_chunked,
+        ask_classifier=args.page is not None,
+        seed=args.seed,
+    )
+    if not args.quiet:
+        show(as_text(quality))
+    if args.page is not None:
+        moved = transport.transform(source.frame) if moved is None else moved
+        facts = {"source": source, "target": target, "result": args.output, "untouched": rest}
+        tables = {"before": source.frame, "after": moved, "target": target.frame}
+        write_page(args, "transport", transport.encoder_, tables, quality, facts, transport)
+
+
+def _wants_quality(args: argparse.Namespace) -> bool:
+    return args.report and (args.page is not None or not args.quiet)
 
 
 def _sample(args: argparse.Namespace) -> None:
     check_output(args.output, [args.target])
+    check_page(args.page, [args.target, args.output])
     (target,) = _open_tables(args, args.target)
     columns = _shared_columns(args, [target])
     load([target], columns, args.by)
     frame = target.frame[[name for name in target.names if name in target.frame]]
     transport = _make_transport(args, columns).fit(frame)
-    write_new(args.output, target, transport.sample(args.n))
-    if args.quiet:
+    samples = transport.sample(args.n)
+    write_new(args.output, target, samples)
+    _note_files(args, [target], columns)
+    if not args.quiet:
+        show(f"{args.output}: {args.n} new rows like {target}")
+        _print_list("columns", transport.get_feature_names_out())
+    if not _wants_quality(args):
         return
-    _note_files([target], columns)
-    show(f"{args.output}: {args.n} new rows like {target}")
-    _print_list("columns", transport.get_feature_names_out())
-    if args.report:
-        show(quality_report(transport, frame, n_samples=args.n, seed=args.seed))
+    quality = transport_quality(
+        transport,
+        frame,
+        n_samples=args.n,
+        ask_classifier=args.page is not None,
+        seed=args.seed,
+    )
+    if not args.quiet:
+        show(as_text(quality))
+    if args.page is not None:
+        facts = {"target": target, "result": args.output, "new rows": args.n}
+        tables = {"after": samples, "target": frame}
+        write_page(args, "sample", transport.encoder_, tables, quality, facts, transport)
 
 
 def _compare(args: argparse.Namespace) -> None:
     paths = [path for path in (args.a, args.b, args.after) if path is not None]
+    check_page(args.page, paths)
     tables = _open_tables(args, *paths)
     columns = _shared_columns(args, tables)
     if args.after is not None and tables[2].n_rows != tables[0].n_rows:
         raise CommandError(f"{tables[2]} is not {tables[0]}, moved: row i has to be row i.")
     load(tables, columns, [])
-    report = compare_report(columns, *(table.frame for table in tables), seed=args.seed)
-    _note_files(tables, columns)
+    frames = [table.frame for table in tables]
+    encoder, quality = compare_quality(columns, *frames, seed=args.seed)
+    _note_files(args, tables, columns)
     for letter, table in zip("ABC", tables, strict=False):
         show(f"{letter}: {table}")
-    show(report)
+    show(as_text(quality))
+    if args.page is not None:
+        first, second, *after = frames
+        shown = {"before": first, **dict(zip(["after"], after, strict=False)), "target": second}
+        command = "compare --after" if after else "compare"
+        write_page(args, command, encoder, shown, quality, dict(zip("ABC", tables, strict=False)))
 
 
 def _shared_columns(args: argparse.Namespace, tables: Sequence[Rows]) -> list[str]:
@@ -272,22 +312,30 @@ def _note_columns(
     known = {*source.names, *args.ignore}
     only = [] if args.columns else [column for column in target.names if column not in known]
     if only:
-        say(f"note: only the target has {join(only)}: left out")
+        _note(args, f"only the target has {join(only)}: left out")
     for column in transport.columns_:
         both = source.frame[column], target.frame[column]
         if all(len(c) >= MIN_ROWS and c.is_unique and c.dtype.kind != "f" for c in both):
-            say(f"note: {column} never repeats; if it only names the rows, --ignore {column}")
+            _note(args, f"{column} never repeats; if it only names the rows, --ignore {column}")
     for column, values in transport.encoder_.unknown(source.frame).items():
         listed = join([*map(repr, values[:3]), *(["others"] if len(values) > 3 else [])])
-        say(
-            f"note: {'the drawn part of ' * isinstance(target, ParquetRows)}the target has no "
-            f"{column} {listed}: such rows get the {column} that goes with their other values"
+        _note(
+            args,
+            f"{'the drawn part of ' * isinstance(target, ParquetRows)}the target has no "
+            f"{column} {listed}: such rows get the {column} that goes with their other values",
         )
 
 
-def _note_files(tables: Sequence[Rows], columns: Sequence[str]) -> None:
+def _note_files(args: argparse.Namespace, tables: Sequence[Rows], columns: Sequence[str]) -> None:
     for note in notes_of(tables, columns):
-        say(f"note: {note}")
+        _note(args, note)
+
+
+def _note(args: argparse.Namespace, text: str) -> None:
+    """Keep a note for the page, and say it."""
+    args.notes.append(text)
+    if not args.quiet:
+        say(f"note: {text}")
 
 
 def _print_list(title: str, names: Iterable[Any]) -> None:
@@ -334,7 +382,8 @@ def _parser() -> _Parser:
     compare.add_argument("a", type=Path, metavar="A", help="a table")
     compare.add_argument("b", type=Path, metavar="B", help="the target it is compared with")
     compare.add_argument("--after", type=Path, metavar="C", help="A, moved (row i is row i of A)")
-    compare.set_defaults(run=_compare, by=[])
+    compare.set_defaults(run=_compare, by=[], quiet=False)
+    _add_page_option(compare)
 
     for command in (transport, sample):
         _add_flow_options(command)
@@ -362,8 +411,22 @@ def _add_flow_options(command: argparse.ArgumentParser) -> None:
     )
     add("--schedule", metavar="NAME", help="constant, linear, cosine, geometric or karras")
     add("--sigma-min", type=_number, metavar="X", help='last bandwidth: 0.3, "nn", "1.5*nn", ...')
-    add("--no-report", dest="report", action="store_false", help="do not measure the result")
+    measured = command.add_mutually_exclusive_group()
+    _add_page_option(measured)
+    measured.add_argument(
+        "--no-report", dest="report", action="store_false", help="do not measure the result"
+    )
     add("--quiet", action="store_true", help="print nothing but errors")
+
+
+def _add_page_option(command: Any) -> None:
+    command.add_argument(
+        "--report",
+        dest="page",
+        type=Path,
+        metavar="PAGE",
+        help="write a report with figures as a page, such as report.html",
+    )
 
 
 def _add_chunk_options(command: argparse.ArgumentParser) -> None:
@@ -518,9 +581,16 @@ def _run(argv: Sequence[str] | None) -> None:
         warnings.simplefilter("always", UserWarning)
         # of which there is a note, with the file's name
         warnings.filterwarnings("ignore", message="source's column .* that the target's has not")
-        warnings.showwarning = lambda message, *_: say(f"warning: {message}")
+        notes: list[str] = []
+
+        def hear(message: Any, *_: Any, **__: Any) -> None:
+            notes.append(str(message))
+            say(f"warning: {message}")
+
+        warnings.showwarning = hear
         parser = _parser()
         args = parser.parse_args(argv)
+        args.notes, args.argv = notes, sys.argv[1:] if argv is None else argv
         if args.run is None:
             parser.error("a command is needed: transport, sample or compare")
         args.run(args)

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from skflow.cli._shell import CommandError
 
-__all__ = ["check_output", "is_text", "packed", "replacing", "separator_of"]
+__all__ = ["check_output", "check_writable", "is_text", "packed", "replacing", "separator_of"]
 
 ENDINGS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t", ".parquet": None}
 
@@ -45,8 +45,13 @@ def is_text(path: Path) -> bool:
 def check_output(path: Path, inputs: Sequence[Path]) -> None:
     """Find out before the work whether its result can be written, without touching anything."""
     separator_of(path)
+    check_writable(path, inputs)
+
+
+def check_writable(path: Path, others: Sequence[Path]) -> None:
+    """Raise an error unless a file can be written that is none of the others."""
     real = _real(path)
-    if real.exists() and any(other.exists() and real.samefile(other) for other in inputs):
+    if real.exists() and any(other.exists() and real.samefile(other) for other in others):
         raise CommandError(f"{path} is an input: the output needs a name of its own.")
     if real.exists() and not real.is_file():
         raise CommandError(f"cannot write {path}: it is not a file.")

@@ -1,4 +1,4 @@
-"""How good is a result: fit, copying and scrambling, as an aligned table of plain text.
+"""How good is a result: fit, copying and scrambling, measured and as a table of plain text.
 
 A flow is always nearer to the rows that it was fitted to than to fresh ones. So the figures for a
 result come from runs of their own, each fitted without the target rows that it is measured against.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import textwrap
 import warnings
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,38 +17,41 @@ from sklearn.base import clone
 from skflow._utils import progress
 from skflow.cli._shell import visible
 from skflow.generators import BaseGenerator
-from skflow.metrics import (
-    energy_distance,
-    energy_floor,
-    nearest_neighbor_ratio,
-    transport_cost_ratio,
-)
 from skflow.tabular import TableEncoder, TableTransport
+from skflow.tabular._measures import (
+    MAX_ROWS,
+    Quality,
+    Strata,
+    blocks_of,
+    distances_to,
+    measure,
+    quality_of,
+)
+from skflow.tabular._tells import tell_apart
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["MIN_ROWS", "compare_report", "of_groups", "quality_report"]
+__all__ = ["MIN_ROWS", "as_text", "compare_quality", "of_groups", "transport_quality"]
 
-MAX_ROWS = 5000  # rows of a table that a report looks at
 MIN_ROWS = 60  # rows of a target that can spare some of them
+CLASSIFIED = 3  # of the runs, by a classifier
 RUNS = (3, 20)  # least and most runs; small tables get more, because chance rules their splits
 
-CONSTANT = "No report: all columns are constant in the target."
-
-Strata = list[tuple[NDArray, NDArray]]  # positions of rows that are compared with each other
+CONSTANT = Quality("No report: all columns are constant in the target.")
 
 
-def quality_report(
+def transport_quality(
     transport: TableTransport,
     target: pandas.DataFrame,
     source: pandas.DataFrame | None = None,
     *,
     n_samples: int = MAX_ROWS,
     is_frozen: bool = False,
+    ask_classifier: bool = False,
     seed: int = 0,
-) -> str:
-    """Say how well the settings of a transport do on target rows that they were not fitted to.
+) -> Quality:
+    """Measure how well the settings of a transport do on target rows that they were not fitted to.
 
     Parameters
     ----------
@@ -63,17 +65,19 @@ def quality_report(
         The number of samples.
     is_frozen : bool, default=False
         Whether source rows are moved each on its own, through the flow of others.
+    ask_classifier : bool, default=False
+        Whether a classifier is to tell rows from those that are held out.
     seed : int, default=0
         Chooses the rows that are held out.
 
     Returns
     -------
-    report : str
-        Several lines.
+    quality : Quality
+        The figures, or why there are none.
     """
     for name, table in {"target": target, "source": source if is_frozen else None}.items():
         if table is not None and len(table) < MIN_ROWS:
-            return _wrap(f"No report: {len(table)} {name} rows are too few to hold any out.")
+            return Quality(f"No report: {len(table)} {name} rows are too few to hold any out.")
     rng = np.random.default_rng(seed)
     encoder = transport.encoder_
     if encoder.width == 0:
@@ -85,7 +89,11 @@ def quality_report(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of these runs there is nothing new to say
         runs = [_run(transport, target, source, n_samples, is_frozen, rng) for _ in steps]
-    figures = {name: np.mean([run[name] for run in runs], axis=0) for name in runs[0]}
+    figures = {name: np.mean([run[name] for run, _ in runs], axis=0) for name in runs[0][0]}
+    telling = None
+    if ask_classifier:
+        pairs = [pair for _, pair in runs[:CLASSIFIED]]
+        telling = tell_apart(pairs, blocks_of(encoder), rng)
     method = (
         f"Means of {n_runs} further runs, each fitted to a random 2/3 of the target's rows and "
         "measured against the other 1/3."
@@ -95,7 +103,8 @@ def quality_report(
     if transport.by_:
         method += f" Distances are within the groups of {', '.join(map(visible, transport.by_))}."
     clouds = ["after"] if source is None else ["before", "after"]
-    return _format(encoder, clouds, figures, f"{method} {_capped(target, source)}")
+    method = f"{method} {_capped(target, source)}"
+    return quality_of(encoder, clouds, figures, method, is_held_out=True, telling=telling)
 
 
 def _run(
@@ -105,8 +114,8 @@ def _run(
     n_samples: int,
     is_frozen: bool,
     rng: np.random.Generator,
-) -> dict[str, NDArray]:
-    """Fit to some target rows, and measure against others."""
+) -> tuple[dict[str, NDArray], tuple[NDArray, NDArray]]:
+    """Fit to some target rows, and measure against others; also return what was measured."""
     by = transport.by_
     train, test = _split(_some(target, rng), by)
     model, strata, before = clone(transport).set_params(verbose=0), None, None
@@ -126,7 +135,16 @@ def _run(
         after = model.transform(source)
         before = transport.encode(source)
     Z, X, Y = (transport.encode(table) for table in (after, train, test))
-    return _measure(transport.encoder_, before, Z, X, Y, strata, rng)
+    figures = measure(transport.encoder_, before, Z, X, Y, strata, rng)
+    return figures, (Z, Y) if strata is None else _balanced(Z, Y, strata)
+
+
+def _balanced(Z: NDArray, Y: NDArray, strata: Strata) -> tuple[NDArray, NDArray]:
+    """As many rows of either table in every group: a classifier must not see its share."""
+    counts = [min(len(i), len(j)) for i, j in strata]
+    kept = [(i[:n], j[:n]) for n, (i, j) in zip(counts, strata, strict=True)]
+    here, there = (np.concatenate(rows) for rows in zip(*kept, strict=True))
+    return Z[here], Y[there]
 
 
 def _split(table: pandas.DataFrame, by: list) -> tuple[pandas.DataFrame, pandas.DataFrame]:
@@ -141,15 +159,15 @@ def of_groups(table: pandas.DataFrame, other: pandas.DataFrame, by: list) -> pan
     return table[table.set_index(by).index.isin(other.set_index(by).index)] if by else table
 
 
-def compare_report(
+def compare_quality(
     columns: list,
     first: pandas.DataFrame,
     second: pandas.DataFrame,
     after: pandas.DataFrame | None = None,
     *,
     seed: int = 0,
-) -> str:
-    """Say how far apart two tables are, and what moving the first one changed.
+) -> tuple[TableEncoder, Quality]:
+    """Measure how far apart two tables are, and what moving the first one changed.
 
     Parameters
     ----------
@@ -164,70 +182,27 @@ def compare_report(
 
     Returns
     -------
-    report : str
-        Several lines.
+    encoder : TableEncoder
+        The columns as coordinates.
+    quality : Quality
+        The figures, or why there are none.
     """
     encoder = TableEncoder(second, columns, other=True)
     if encoder.width == 0:
-        return CONSTANT
+        return encoder, CONSTANT
     rng = np.random.default_rng(seed)
     kept = rng.permutation(len(first))[:MAX_ROWS]
     Y = encoder.encode(_some(second, rng), name="B")
     Z = encoder.encode(first.iloc[kept], name="A")
     capped = _capped(first, second)
     if after is None:
-        figures = {"distances": _distances(encoder, [Z], Y)}
-        return _format(encoder, ["distance"], figures, capped)
+        figures = {"distances": distances_to(encoder, [Z], Y)}
+        return encoder, quality_of(encoder, ["distance"], figures, capped)
     moved = encoder.encode(after.iloc[kept], name="C")
-    figures = _measure(encoder, Z, moved, Y, None, None, rng)
+    figures = measure(encoder, Z, moved, Y, None, None, rng)
     advice = "If C was fitted to these very rows of B, it is nearer to them than to fresh ones."
-    return _format(encoder, ["before", "after"], figures, f"{advice} {capped}")
-
-
-# ----------------------------------------------------------------------------------------- figures
-def _measure(
-    encoder: TableEncoder,
-    before: NDArray | None,
-    after: NDArray,
-    X: NDArray,
-    fresh: NDArray | None,
-    strata: Strata | None,
-    rng: np.random.Generator,
-) -> dict[str, NDArray]:
-    """Fit to fresh rows, copying of X, and scrambling; the last two beside what they should be."""
-    clouds = [after] if before is None else [before, after]
-    figures = {"distances": _distances(encoder, clouds, X if fresh is None else fresh, strata)}
-    if len(np.unique(X, axis=0)) > 1:
-        copy = [nearest_neighbor_ratio(Z, X) for Z in (after, fresh) if Z is not None]
-        figures["copy"] = np.array(copy)
-    if before is not None:
-        pairings = (after, rng.permutation(after))
-        figures["scramble"] = np.array([transport_cost_ratio(before, Z) for Z in pairings])
-    return figures
-
-
-def _distances(
-    encoder: TableEncoder, clouds: list[NDArray], Y: NDArray, strata: Strata | None = None
-) -> NDArray:
-    """Floor and energy distances to Y, of all columns and of each.
-
-    With strata, means over them, weighted by the clouds' rows: their shares are not compared.
-    """
-    strata = strata or [(np.arange(len(clouds[0])), np.arange(len(Y)))]
-    total = sum(len(i) for i, _ in strata)
-    blocks = [slice(None), *_blocks(encoder).values()]
-    figures = np.zeros((len(blocks), 1 + len(clouds)))
-    for line, block in zip(figures, blocks, strict=True):
-        for i, j in strata:
-            floor = energy_floor(Y[j, block], len(i))
-            distances = [energy_distance(Z[i, block], Y[j, block]) for Z in clouds]
-            line += np.array([floor, *distances]) * len(i) / total
-    return figures
-
-
-def _blocks(encoder: TableEncoder) -> dict[str, slice]:
-    """Coordinates of the columns that are not constant."""
-    return {visible(c): block for c, block in encoder.blocks.items() if block.stop > block.start}
+    quality = quality_of(encoder, ["before", "after"], figures, f"{advice} {capped}")
+    return encoder, quality
 
 
 def _strata(source: pandas.DataFrame, test: pandas.DataFrame, by: list) -> Strata:
@@ -242,11 +217,24 @@ def _some(table: pandas.DataFrame, rng: np.random.Generator) -> pandas.DataFrame
 
 
 # -------------------------------------------------------------------------------------------- text
-def _format(
-    encoder: TableEncoder, clouds: list[str], figures: Mapping[str, NDArray], method: str
-) -> str:
-    names = ["whole table", *(f"  {name}" for name in _blocks(encoder))]
-    lines = ["", *_table(names, clouds, figures["distances"]), ""]
+def as_text(quality: Quality) -> str:
+    """Return what was measured as several lines.
+
+    Parameters
+    ----------
+    quality : Quality
+        The figures, or why there are none.
+
+    Returns
+    -------
+    text : str
+        An aligned table, and sentences below it.
+    """
+    figures = quality.figures
+    if not figures:
+        return _wrap(quality.method)
+    names = ["whole table", *(f"  {visible(name)}" for name in quality.columns)]
+    lines = ["", *_table(names, quality), ""]
     if "copy" in figures:
         copy, *fresh = figures["copy"]
         known = f"{fresh[0]:.2f}" if fresh else "about 1"
@@ -255,23 +243,24 @@ def _format(
         ratio, random = figures["scramble"]
         known = f"{random:.2f}" if random < 100 else "more"  # infinite where nothing has moved
         lines.append(f"scramble {ratio:5.2f}   1 for the shortest way, {known} at random")
-    constant = [visible(c) for c in encoder.blocks if visible(c) not in _blocks(encoder)]
-    if constant:
-        lines.append(_wrap(f"Constant in the target: {', '.join(constant)}."))
-    return "\n".join([*lines, _wrap(method)]).rstrip()
+    if quality.constant:
+        constant = ", ".join(map(visible, quality.constant))
+        lines.append(_wrap(f"Constant in the target: {constant}."))
+    return "\n".join([*lines, _wrap(quality.method)]).rstrip()
 
 
-def _table(names: list[str], clouds: list[str], distances: NDArray) -> list[str]:
+def _table(names: list[str], quality: Quality) -> list[str]:
     """Lines of floors, distances and their ratios."""
+    distances = quality.figures["distances"]
     floors = distances[distances[:, 0] > 0, 0]
     decimals = int(np.clip(2 - np.floor(np.log10(min(floors, default=1.0))), 4, 8))
     width = min(max(map(len, ["energy distance", *names])), 30)
-    titles = ["floor", *(title for cloud in clouds for title in (cloud, "x floor"))]
+    titles = ["floor", *(title for cloud in quality.clouds for title in (cloud, "x floor"))]
     lines = ["energy distance".ljust(width) + "".join(f"{title:>11}" for title in titles)]
-    for name, (floor, *line) in zip(names, distances, strict=True):
+    for name, (floor, *line), ratios in zip(names, distances, quality.ratios, strict=True):
         name = name if len(name) <= width else f"{name[: width - 1]}~"
-        ratios = [_cell(value / floor, 2).strip() if floor else "-" for value in line]
-        cells = [f"{_cell(v, decimals)}{r:>11}" for v, r in zip(line, ratios, strict=True)]
+        multiples = ["-" if np.isnan(ratio) else _cell(ratio, 2).strip() for ratio in ratios]
+        cells = [f"{_cell(v, decimals)}{r:>11}" for v, r in zip(line, multiples, strict=True)]
         lines.append(f"{name:{width}}{_cell(floor, decimals)}{''.join(cells)}")
     return lines
 

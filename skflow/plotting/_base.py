@@ -41,9 +41,10 @@ def import_matplotlib(caller: str) -> Any:
     return plt
 
 
-def literal(text: Any) -> str:
-    """Text that matplotlib draws as it is, on one line: a dollar sign starts no formula."""
-    return " ".join(str(text).split()).replace("$", r"\$")
+def literal(text: Any, most: int = 40) -> str:
+    """Text that matplotlib draws as it is, on one short line: a dollar sign starts no formula."""
+    line = " ".join(str(text).split())
+    return (line if len(line) <= most else f"{line[: most - 1]}…").replace("$", r"\$")
 
 
 class Display:

@@ -155,7 +155,7 @@ class CorrelationDisplay(Display):
             The display.
         """
         axes = self._panels(ax, len(self.matrices))
-        names = [literal(name) for name in self.column_names]
+        names = [literal(name, 18) for name in self.column_names]
         place, self.images_ = np.arange(len(names)), {}
         for panel, (title, matrix) in zip(axes, self.matrices.items(), strict=True):
             self.images_[title] = panel.imshow(matrix, cmap="RdBu", vmin=-1, vmax=1)

@@ -211,7 +211,7 @@ class MarginalsDisplay(Display):
                 line = {"linewidth": 2.0, **LOOKS[name]}
                 panel.hlines(heights[name], place - 0.42, place + 0.42, label=name, **line)
         is_long = sum(map(len, labels)) > 24
-        shown = [literal(label if len(label) <= 14 else f"{label[:13]}…") for label in labels]
+        shown = [literal(label, 14) for label in labels]
         turned = {"rotation": 30, "ha": "right"} if is_long else {}
         panel.set_xticks(place, shown, fontsize=8, color=INK, **turned)
         panel.tick_params(axis="x", length=0)

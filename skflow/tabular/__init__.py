@@ -5,10 +5,12 @@ from __future__ import annotations
 from skflow.tabular._codecs import common_step
 from skflow.tabular._encoder import TableEncoder, check_complete, check_finite
 from skflow.tabular._frames import import_pandas
+from skflow.tabular._report import TableReport
 from skflow.tabular._transport import TableTransport
 
 __all__ = [
     "TableEncoder",
+    "TableReport",
     "TableTransport",
     "check_complete",
     "check_finite",

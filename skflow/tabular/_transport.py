@@ -38,6 +38,7 @@ from skflow.tabular._encoder import (
 )
 from skflow.tabular._frames import import_pandas, to_pandas
 from skflow.tabular._noise import RowNoise
+from skflow.tabular._report import TableReport, report_on
 from skflow.tabular._whitening import HalfWhitening
 
 if TYPE_CHECKING:
@@ -523,6 +524,46 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         Z = self._whitenings[group].inverse(Z)
         matches = self._matches[group] if self._is_frozen else encoder.match(Z)
         return encoder.decode(Z[:n], matches)
+
+    def report(self, source: Any, moved: Any) -> TableReport:
+        """Report on moved rows: one page, with figures, that a notebook shows.
+
+        It compares source, moved rows and target, column by column and in pairs of columns, asks a
+        classifier what still gives the moved rows away, and tells copying and cost. The target's
+        rows are those that were fitted to; fresh ones would be a little farther off.
+
+        Parameters
+        ----------
+        source : DataFrame of shape (n_rows, n_columns)
+            Source rows.
+        moved : DataFrame of shape (n_rows, n_columns)
+            The same rows, moved: ``transform(source)``.
+
+        Returns
+        -------
+        report : TableReport
+            The page: ``report.save("report.html")`` writes it, ``report.html`` is its text.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib or Jinja2 is missing.
+        ValueError
+            If the tables differ in length, or lack a column.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skflow import TableTransport
+        >>> target = pd.DataFrame({"grams": range(60)})
+        >>> source = pd.DataFrame({"grams": range(30, 90)})
+        >>> transport = TableTransport(random_state=0).fit(target)
+        >>> report = transport.report(source, transport.transform(source))
+        >>> report.html[:15]
+        '<!doctype html>'
+        """
+        check_is_fitted(self)
+        return report_on(self, to_pandas(source, "source")[0], to_pandas(moved, "moved")[0])
 
     def score(
         self, X: pandas.DataFrame, y: None = None, sample_weight: ArrayLike | None = None
