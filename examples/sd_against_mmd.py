@@ -28,6 +28,7 @@ from skflow.metrics import (
     nearest_neighbor_ratio,
     transport_cost_ratio,
 )
+from skflow.plotting import ConvergenceDisplay
 from skflow.schedules import ConstantSchedule, CosineSchedule, LinearSchedule
 
 FAST = "SKFLOW_FAST" in os.environ
@@ -149,15 +150,13 @@ figure, axes = plt.subplots(1, 2, figsize=(11, 4), sharey=True, layout="constrai
 steps = np.unique(np.r_[np.arange(0, N_STEPS, max(1, N_STEPS // 100)), N_STEPS])
 for axis, (case, (title, _)) in zip(axes, CASES.items(), strict=True):
     for name, (color, style) in COLORS.items():
-        curve = [cfd(paths[case, name][step], held_out) for step in steps]
-        axis.plot(steps, curve, color=color, linestyle=style, label=name)
-    axis.axhline(cfd_floor, color="black", linewidth=0.8, linestyle="--", label="fresh rows")
-    axis.set(title=title, xlabel="step", yscale="log", yticks=[0.05, 0.1, 0.2, 0.5])
-    axis.yaxis.set_major_formatter("{x:g}")
-    axis.minorticks_off()
-    axis.spines[["top", "right"]].set_visible(False)
-axes[0].set_ylabel("CFD to held-out rows")
-axes[0].legend(frameon=False, fontsize=9)
+        look = {"label": name, "color": color, "linestyle": style, "ax": axis}
+        ConvergenceDisplay.from_tables(
+            paths[case, name], held_out, steps=steps, metric=cfd, floor=cfd_floor, **look
+        )
+    axis.set(title=title, ylabel="CFD to held-out rows")
+axes[1].get_legend().remove()
+axes[1].set_ylabel("")
 figure.savefig("sd_against_mmd_cfd.png", dpi=120)
 
 # ------------------------------------------------------------------------------- nearest neighbours
