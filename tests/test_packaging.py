@@ -47,6 +47,11 @@ def test_version():
     assert skflow.__version__ == PROJECT["version"]
 
 
+def test_the_version_to_cite():
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.search(r"^version: (.*)$", citation, re.MULTILINE)[1] == PROJECT["version"]
+
+
 def test_readme_test_command():
     assert readme_command("test command") == 'pip install ".[test]" && pytest'
 
