@@ -1,7 +1,9 @@
 """Displays draw what the flow gives: the data in their artists, not only that there are some."""
 
+import datetime as dt
 import subprocess
 import sys
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -297,6 +299,14 @@ def test_dates_have_an_axis_of_dates():
     assert any("Mar" in tick.get_text() for tick in display.ax_.get_xticklabels())
 
 
+@pytest.mark.parametrize("seconds", [1, 600, 86400, 5 * 86400, 20 * 86400, 4e7])
+def test_dates_of_any_range_have_ticks(seconds):
+    days = pd.Timestamp("2024-03-01") + pd.to_timedelta(np.arange(40) * seconds, unit="s")
+    display = MarginalsDisplay.from_tables(target=pd.DataFrame({"day": days}))
+    display.figure_.canvas.draw()
+    assert 2 <= len(display.ax_.get_xticks()) <= 8
+
+
 @pytest.mark.parametrize("dtype", ["Int64", "boolean", "category", "string"])
 def test_dtypes_of_pandas(dtype):
     plain = pd.Series([1, 0, None, 1], dtype="Int64")
@@ -304,6 +314,29 @@ def test_dtypes_of_pandas(dtype):
     display = MarginalsDisplay.from_tables(target=pd.DataFrame({"x": column}))
     share = dict(zip(display.edges_[0], display.heights_[0]["target"], strict=True))
     assert sorted(share.values()) == [0.25, 0.25, 0.5][: len(share)]
+    display.figure_.canvas.draw()
+
+
+def test_objects_are_what_they_all_are():
+    table = pd.DataFrame(
+        {
+            "date": [dt.date(2024, 1, 1) + dt.timedelta(days=3 * i) for i in range(39)] + [None],
+            "cents": [Decimal(i) / 100 for i in range(40)],
+            "month": pd.period_range("2020-01", periods=40, freq="M"),
+            "took": [dt.timedelta(hours=i) for i in range(40)],
+            "zone": pd.date_range("2024-01-01", periods=40, freq="D", tz="Europe/Berlin"),
+            "mixed": ["a", 1] * 20,
+        }
+    )
+    display = MarginalsDisplay.from_tables(target=table)
+    kinds = [parts["target"].kind for parts in display.columns.values()]
+    assert kinds == ["date", "number", "date", "duration", "date", "category"]
+    first = display.columns["date"]["target"]
+    assert first.missing_share == pytest.approx(1 / 40)
+    assert np.datetime64(int(first.present[-1]), "ns") == np.datetime64("2024-04-24")
+    assert display.columns["took"]["target"].values[2] == 7200e9
+    midnight = display.columns["zone"]["target"].values[0]
+    assert np.datetime64(int(midnight), "ns") == np.datetime64("2023-12-31T23:00")  # UTC
     display.figure_.canvas.draw()
 
 

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["Column", "columns_of", "read_columns"]
+
+KINDS = {"i": "number", "u": "number", "f": "number", "M": "date", "m": "duration"}
+OBJECTS: tuple[tuple[Any, str, Any], ...] = (  # types, how they are stored, what is missing
+    ((Real, Decimal), "float64", np.nan),
+    (date, "datetime64[us]", None),
+    (timedelta, "timedelta64[us]", None),
+)
 
 
 @dataclass(frozen=True)
@@ -88,21 +98,51 @@ def read_columns(
 def _read(frame: Any, name: Hashable, weight: NDArray | None) -> Column:
     by_name: Any = frame if hasattr(frame, "columns") else np.asarray(frame).T
     column = by_name[name]
-    kind = getattr(column.dtype, "kind", "O")
-    n = len(column)
-    share = np.full(n, 1 / n) if weight is None else np.asarray(weight) / np.sum(weight)
-    if kind in "mM" and hasattr(column, "isna"):
-        is_missing = column.isna().to_numpy()
-        naive = column.dt.tz_convert(None) if getattr(column.dtype, "tz", None) else column
-        values = naive.to_numpy().astype(f"{kind}8[ns]").astype(np.int64).astype(float)
-        return Column(values, "date" if kind == "M" else "duration", is_missing, share)
-    if kind in "iuf":
-        number = column.to_numpy(np.float64, na_value=np.nan) if hasattr(column, "isna") else column
-        values = np.asarray(number, dtype=np.float64)
-        return Column(values, "number", np.isnan(values), share)
-    values = np.asarray(column, dtype=object)
-    is_missing = column.isna().to_numpy() if hasattr(column, "isna") else values == None  # noqa: E711
-    return Column(values, "category", is_missing, share)
+    share = np.full(len(column), 1 / len(column))
+    if weight is not None:
+        share = np.asarray(weight) / np.sum(weight)
+    values = _storage(column)
+    if values.dtype.kind == "O":
+        values = _inferred(values)
+    kind = KINDS.get(values.dtype.kind, "category")
+    if kind == "category":
+        is_missing = np.array([value is None or value != value for value in values], dtype=bool)
+        return Column(values, kind, is_missing, share)
+    is_missing = np.isnan(values) if kind == "number" else np.isnat(values)
+    if kind != "number":
+        values = values.astype(f"{values.dtype.kind}8[ns]").astype(np.int64)
+    return Column(values.astype(np.float64), kind, is_missing, share)
+
+
+def _storage(column: Any) -> NDArray:
+    """Values of a column as numbers, dates (in UTC), durations, or objects with None."""
+    dtype = column.dtype
+    if not hasattr(column, "isna"):
+        return np.asarray(column) if dtype.kind in KINDS else np.asarray(column, dtype=object)
+    if hasattr(dtype, "freq") and dtype.kind == "O":  # periods
+        column = column.dt.to_timestamp()
+    if getattr(dtype, "tz", None) is not None:
+        column = column.dt.tz_convert(None)
+    if column.dtype.kind in "iuf":
+        return column.to_numpy(np.float64, na_value=np.nan)
+    if column.dtype.kind in "mM":
+        return column.to_numpy(f"{column.dtype.kind}8[ns]")
+    values = np.array(column, dtype=object)
+    values[column.isna().to_numpy()] = None
+    return values
+
+
+def _inferred(values: NDArray) -> NDArray:
+    """Objects as what they all are: numbers, dates or durations; or as they are."""
+    present = [value for value in values if value is not None]
+    for types, dtype, blank in OBJECTS:
+        if present and all(isinstance(value, types) and _is_plain(value) for value in present):
+            return np.array([blank if value is None else value for value in values], dtype=dtype)
+    return values
+
+
+def _is_plain(value: Any) -> bool:
+    return not isinstance(value, bool | np.bool_) and getattr(value, "tzinfo", None) is None
 
 
 def _alike(parts: dict[str, Column]) -> dict[str, Column]:

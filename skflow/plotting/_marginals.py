@@ -305,7 +305,7 @@ def _axis(parts: dict[str, Column]) -> tuple[float, Any]:
 def _write_dates(panel: Any) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(maxticks=5)
+    locator = AutoDateLocator(minticks=3, maxticks=6)
     panel.xaxis.set_major_locator(locator)
     panel.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 

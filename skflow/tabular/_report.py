@@ -33,6 +33,7 @@ FITTED = (
     "little longer."
 )
 DAY = 86400e9  # in ns
+FEW_ROWS = 30
 MOST_COLUMNS = 24  # with a picture of their own
 MOST_CORRELATED = 20  # in the picture of correlations
 MOST_VALUES = 6  # of a category, with a share of their own
@@ -232,9 +233,15 @@ def _some(tables: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]
 
 
 def _on_size(tables: Mapping[str, Any], shown: Mapping[str, Any]) -> list[str]:
-    if all(len(tables[name]) == len(shown[name]) for name in tables):
-        return []
-    return [f"Pictures and shares are those of {MAX_ROWS} rows of a table, chosen at random."]
+    notes = []
+    if any(len(tables[name]) > len(shown[name]) for name in tables):
+        notes.append(
+            f"Pictures and shares are those of {MAX_ROWS} rows of a table, drawn at random."
+        )
+    least = min(map(len, tables.values()))
+    if least < FEW_ROWS:
+        notes.append(f"One of the tables has {least} rows only: its figures are mostly chance.")
+    return notes
 
 
 def _versions() -> str:

@@ -48,6 +48,11 @@ class Telling:
         """Whether rows are told apart by more than chance."""
         return self.auc > 0.5 + CLEAR * self.error
 
+    @property
+    def is_paired(self) -> bool:
+        """Whether rows lie where the other table's are expected, which they were fitted to."""
+        return self.auc < 0.5 - CLEAR * self.error
+
 
 def tell_apart(
     pairs: Sequence[tuple[NDArray, NDArray]],

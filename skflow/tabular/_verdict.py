@@ -112,6 +112,8 @@ def _on_telling(telling: Telling, subject: str, others: str) -> str:
         f"it puts {telling.auc:.0%} of pairs right, where guessing gives 50% ± "
         f"{telling.error:.0%} (area under the ROC curve)"
     )
+    if telling.is_paired:
+        share += "; less than half means that rows lie beside the rows that they were fitted to"
     if not telling.is_clear:
         return f"A classifier cannot reliably tell {subject} from {others}: {share}."
     named = [f"“{name}”" for name in list(telling.columns)[:3]]
