@@ -1,5 +1,6 @@
 """Reports: figures that are right, words that follow from them, text that stays text."""
 
+import dataclasses
 import shutil
 import subprocess
 import sys
@@ -263,6 +264,13 @@ def test_the_verdict_gives_its_reasons():
     assert "by “a” and “b”: it puts 81% of pairs right" in told
     assert "not copies" in copy
     assert "scrambled" in cost
+
+
+def test_a_verdict_on_rows_that_were_fitted_to_says_so():
+    figures = dataclasses.replace(quality(30, 1.1), is_held_out=False)
+    verdict = verdict_on(figures, None, "the moved rows", "the target")
+    assert "had not seen" not in verdict.reasons[0]
+    assert "fitted to these very rows" in verdict.reasons[-1]
 
 
 # ---------------------------------------------------------------------------------- the command

@@ -74,8 +74,7 @@ class Display:
                 width,
                 figsize=(self._width * width, self._height * height),
                 squeeze=False,
-                layout="constrained",
-                **kwargs,
+                **{"layout": "constrained", **kwargs},
             )
             axes = axes.ravel()
             for spare in axes[n:]:

@@ -154,14 +154,15 @@ class CorrelationDisplay(Display):
         self : CorrelationDisplay
             The display.
         """
-        axes = self._panels(ax, len(self.matrices))
+        axes = self._panels(ax, len(self.matrices), layout="compressed")  # squares, side by side
         names = [literal(name, 18) for name in self.column_names]
         place, self.images_ = np.arange(len(names)), {}
+        size = float(np.clip(100 / len(names), 4, 8))  # of the names, which must not overlap
         for panel, (title, matrix) in zip(axes, self.matrices.items(), strict=True):
             self.images_[title] = panel.imshow(matrix, cmap="RdBu", vmin=-1, vmax=1)
             panel.set_title(title, fontsize=10)
-            panel.set_xticks(place, names, rotation=90, fontsize=8)
-            panel.set_yticks(place, names if panel is axes[0] else [""] * len(names), fontsize=8)
+            panel.set_xticks(place, names, rotation=90, fontsize=size)
+            panel.set_yticks(place, names if panel is axes[0] else [""] * len(names), fontsize=size)
             panel.tick_params(length=0)
             panel.spines[:].set_visible(False)
             if len(names) <= NUMBERED:

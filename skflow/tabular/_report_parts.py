@@ -154,6 +154,7 @@ def _as_image(display: Any) -> str:
     options = {"svg.fonttype": "none", "svg.hashsalt": "skflow"}
     with plt.rc_context(options), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")
-        display.figure_.savefig(file, format="svg", metadata={"Date": None}, transparent=True)
+        look = {"transparent": True, "bbox_inches": "tight", "pad_inches": 0.05}
+        display.figure_.savefig(file, format="svg", metadata={"Date": None}, **look)
     plt.close(display.figure_)
     return f"data:image/svg+xml;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -70,6 +70,11 @@ def verdict_on(quality: Quality, telling: Telling | None, subject: str, others: 
         reasons.append(_on_copying(copy, fresh, levels["copy"], subject, others))
     if "scramble" in quality.figures:
         reasons.append(_on_cost(quality.figures["scramble"][0]))
+        if not quality.is_held_out:
+            reasons.append(
+                f"If the flow was fitted to these very rows of {others}, fresh ones would give "
+                "somewhat worse figures."
+            )
     worst = max(levels.values())
     cause = next(name for name, level in levels.items() if level == worst)
     return Verdict(LEVELS[worst], _headline(worst, cause, subject, others), reasons)
