@@ -52,13 +52,17 @@ def animate(
 
     Examples
     --------
+    >>> import tempfile
+    >>> from pathlib import Path
     >>> import numpy as np
     >>> from skflow import SDFlowSampler
     >>> from skflow.datasets import make_ring
     >>> from skflow.plotting import animate
-    >>> flow = SDFlowSampler(random_state=0).fit(make_ring(200, random_state=0))
-    >>> animate(flow, np.random.default_rng(0).normal(size=(100, 2)))  # doctest: +SKIP
-    PosixPath('flow.gif')
+    >>> flow = SDFlowSampler(n_steps=5, random_state=0).fit(make_ring(100, random_state=0))
+    >>> source = np.random.default_rng(0).normal(size=(100, 2))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     animate(flow, source, Path(folder) / "flow.gif", seconds=1).name
+    'flow.gif'
     """
     plt = import_matplotlib("animate")
     from matplotlib.animation import FuncAnimation, PillowWriter
