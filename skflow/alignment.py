@@ -32,6 +32,7 @@ __all__ = [
     "Affine",
     "affine_map",
     "apply_affine",
+    "conditional_map",
     "even_uniform",
     "gaussian_base",
     "told_apart",
@@ -126,6 +127,58 @@ def _optimal_map(C_q: NDArray, C_p: NDArray, scale: NDArray) -> NDArray:
     return inverse @ symmetric_root(half @ C_p @ half) @ inverse
 
 
+def conditional_map(
+    Y: NDArray, X: NDArray, weight: NDArray, kept: NDArray, blur: float = 0.0
+) -> Affine:
+    r"""Return the map that takes the regression of the source on some columns to the target's.
+
+    .. math:: T(y, c) = (m_p(c) + S \, (y - m_q(c)), \; c), \qquad m(c) = a + B c
+
+    S is the map between the Gaussians of the residuals.
+
+    Parameters
+    ----------
+    Y : ndarray of shape (n_source_rows, n_features)
+        Source rows.
+    X : ndarray of shape (n_rows, n_features)
+        Target rows.
+    weight : ndarray of shape (n_rows,)
+        Their weights, summing to one.
+    kept : ndarray of int, shape (n_kept,)
+        The columns c.
+    blur : float, default=0.0
+        Noise level by which the target is blurred.
+
+    Returns
+    -------
+    affine : tuple of ndarrays
+        As `affine_map` returns it; columns c are mapped to themselves.
+    """
+    d, moved = Y.shape[1], np.delete(np.arange(Y.shape[1]), kept)
+    center = Y[:, kept].mean(axis=0, dtype=np.float64)
+    a_q, B_q, r_q = _regression(Y, normalize_weights(None, len(Y)), moved, kept, center)
+    a_p, B_p, r_p = _regression(X, weight, moved, kept, center)
+    m_q, S, m_p = affine_map(r_q, r_p, weight, blur)
+    A = np.eye(d)
+    A[np.ix_(moved, moved)] = S
+    A[np.ix_(kept, moved)] = B_p - B_q @ S
+    before, after = np.empty(d), np.empty(d)
+    before[kept] = after[kept] = center
+    before[moved], after[moved] = a_q + m_q, a_p + m_p
+    return before, A, after
+
+
+def _regression(
+    X: NDArray, weight: NDArray, moved: NDArray, kept: NDArray, center: NDArray
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Intercept at the centre, slopes, and residuals of columns regressed on those that stay."""
+    X = X.astype(np.float64)
+    design = np.column_stack([np.ones(len(X)), X[:, kept] - center])
+    root = np.sqrt(weight)[:, None]
+    beta = np.linalg.lstsq(root * design, root * X[:, moved], rcond=None)[0]
+    return beta[0], beta[1:], X[:, moved] - design @ beta
+
+
 def apply_affine(Y: NDArray, affine: Affine | None) -> NDArray:
     """Move rows by an affine map, each by itself: its bits do not depend on the others.
 
@@ -151,7 +204,9 @@ def apply_affine(Y: NDArray, affine: Affine | None) -> NDArray:
     return moved.astype(Y.dtype)
 
 
-def told_apart(Y: NDArray, width: float, rng: np.random.Generator) -> NDArray:
+def told_apart(
+    Y: NDArray, width: float, rng: np.random.Generator, kept: NDArray | None = None
+) -> NDArray:
     """Rows in lexicographic order, of which those that were equal are so no more.
 
     Equal rows would go one way together. So near to each other they repel each other until they
@@ -165,6 +220,8 @@ def told_apart(Y: NDArray, width: float, rng: np.random.Generator) -> NDArray:
         Standard deviation of the noise that all but the first of equal rows get.
     rng : numpy.random.Generator
         Source of the noise.
+    kept : ndarray of int, default=None
+        Columns without noise.
 
     Returns
     -------
@@ -175,6 +232,8 @@ def told_apart(Y: NDArray, width: float, rng: np.random.Generator) -> NDArray:
     if not is_equal.any():
         return Y
     Y, noise = Y.copy(), rng.standard_normal((np.count_nonzero(is_equal), Y.shape[1]))
+    if kept is not None:
+        noise[:, kept] = 0
     Y[is_equal] += (width * noise).astype(Y.dtype)
     return Y
 

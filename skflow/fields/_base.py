@@ -72,11 +72,15 @@ class Limits:
     by_row : bool, default=False
         Whether a row's bits must not depend on the other queries, because a frozen velocity will
         have to repeat them.
+    own_bandwidths : ndarray of shape (n_features,), default=None
+        Bandwidths of single columns that do not move, the same at all steps; 0 for the others,
+        which follow σ. None is 0 for all.
     """
 
     batch_size: int | None = None
     n_target: int | None = None
     by_row: bool = False
+    own_bandwidths: NDArray | None = None
 
 
 ALL_ROWS = Limits()
@@ -232,6 +236,29 @@ class Field(BaseEstimator, ABC):
         state : FieldState
             A fresh state; the field stays as it is.
         """
+
+    def reweighted(self, weight: NDArray) -> Field:
+        """The fitted field, its target rows having other weights.
+
+        Parameters
+        ----------
+        weight : ndarray of shape (n_rows,)
+            Positive weights of the rows of ``fit``, summing to one.
+
+        Returns
+        -------
+        field : Field
+            Another field; this one stays as it is.
+
+        Raises
+        ------
+        TypeError
+            If what was learnt of the target cannot be weighted afterwards.
+        """
+        raise TypeError(
+            f"{type(self).__name__} cannot weight its target after fit, so condition_on does not "
+            "work with it: choose another field."
+        )
 
     @abstractmethod
     def defaults(self) -> FlowDefaults:

@@ -284,7 +284,7 @@ class _CriticState(KernelState):
 
     def velocity(self, Z: NDArray, Y: NDArray, sigma: float, step: int = 0) -> NDArray:
         """Teach the critic, and return its slope; see `FieldState.velocity`."""
-        queries, p, q = self._populations(Z, Y)
+        queries, p, q = self._populations(Z, Y, sigma)
         X, y, share = p.rows.rows, q.rows.rows, np.cumsum(p.rows.weight)
         for _ in range(self.n_updates if self.critic.is_updated else 1):
             x = X[draw_evenly(share, len(y), self.rng)]  # as many, and by their weights

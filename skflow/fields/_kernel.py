@@ -9,7 +9,8 @@ tables a step may use a batch of each.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,12 @@ class KernelField(Field):
         )
         return self
 
+    def reweighted(self, weight: NDArray) -> KernelField:
+        """The fitted field with other weights of its target rows; see `Field.reweighted`."""
+        other = copy(self)
+        other.target_ = KernelSum(self.target_.rows, weight)
+        return other
+
     def _learn(self, sigmas: NDArray, origin: NDArray, rng: np.random.Generator) -> None:
         """Learn what kernel sums over ``target_`` do not know; see `fit` for the arguments."""
 
@@ -106,7 +113,7 @@ class FrozenVelocity:
     sigma: float
 
     def __call__(self, Z: NDArray, like: NDArray, Y: NDArray) -> NDArray:
-        p, q = Population(self.p.rows, 0.0), self.q.replaced(like, Y)
+        p, q = replace(self.p, tol=0.0), self.q.replaced(like, Y)
         return self.formula(KernelSum(Z), p, q, self.sigma)
 
 
@@ -134,7 +141,9 @@ class KernelState(FieldState):
         self._start: KernelSum | None = None
         self.is_whole = True  # no batch was drawn
 
-    def _populations(self, Z: NDArray, Y: NDArray) -> tuple[KernelSum, Population, MovingRows]:
+    def _populations(
+        self, Z: NDArray, Y: NDArray, sigma: float
+    ) -> tuple[KernelSum, Population, MovingRows]:
         """The queries, and the rows that stand for both sides in this step."""
         every = p = self._target()
         size, numbers = self.limits.batch_size, None
@@ -148,7 +157,11 @@ class KernelState(FieldState):
         queries, drawn = KernelSum(Z), slice(None) if numbers is None else numbers
         rows = queries if Z is Y and numbers is None else KernelSum(Y[drawn])
         tol = 0.0 if self.limits.by_row else self.tol
-        return queries, Population(p, tol), MovingRows(rows, tol, Y, drawn, len(Y), slice(None))
+        h, scale = self.limits.own_bandwidths, None
+        if h is not None:
+            scale = np.where(h > 0, sigma / np.where(h > 0, h, 1.0), 1.0)
+        moving = MovingRows(rows, tol, scale, Y, drawn, len(Y), slice(None))
+        return queries, Population(p, tol, scale), moving
 
     def _evaluated(
         self, v: Formula, Z: KernelSum, p: Population, q: MovingRows, sigma: float

@@ -83,4 +83,4 @@ class _Gradient(Formula):
 
 class _MMDState(KernelState):
     def velocity(self, Z: NDArray, Y: NDArray, sigma: float, step: int = 0) -> NDArray:
-        return self._evaluated(_Gradient(), *self._populations(Z, Y), sigma)
+        return self._evaluated(_Gradient(), *self._populations(Z, Y, sigma), sigma)

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skflow._utils import cached_value
 from skflow.kernels import GAUSSIAN, KernelSum, RadialKernel, gradient_of
 
 __all__ = ["MovingRows", "Population"]
@@ -41,10 +42,28 @@ class Population:
         The rows.
     tol : float
         Share of a kernel sum that may be neglected.
+    scale : ndarray of shape (n_features,), default=None
+        What columns are multiplied by before distances are taken: σ over a bandwidth of their own,
+        1 for the others. None is 1 for all.
     """
 
     rows: KernelSum
     tol: float
+    scale: NDArray | None
+
+    @cached_value
+    def scaled(self) -> KernelSum:
+        """The rows, in the coordinates that distances are taken in."""
+        if self.scale is None:
+            return self.rows
+        X = (self.rows.rows * self.scale).astype(self.rows.dtype)
+        return KernelSum(X, self.rows.weight * self.rows.n_draws)
+
+    def coordinates(self, Z: KernelSum) -> KernelSum:
+        """Queries, in the coordinates that distances are taken in."""
+        if self.scale is None:
+            return Z
+        return KernelSum((Z.rows * self.scale).astype(Z.dtype))
 
     def mean(
         self,
@@ -75,14 +94,31 @@ class Population:
         mean, log_sum : ndarrays of shape (n_queries, n_features), (n_queries,)
             See `KernelSum.sums`.
         """
-        return kernel.mean(
-            self.rows, Z, sigma, log_weight=log_weight, log_scale=log_scale, tol=self.tol
+        D, log_sum = kernel.mean(
+            self.scaled,
+            self.coordinates(Z),
+            sigma,
+            log_weight=log_weight,
+            log_scale=log_scale,
+            tol=self.tol,
         )
+        return self._back(D), log_sum
+
+    def balance(
+        self, queries: KernelSum, sigma: float, f: NDArray
+    ) -> tuple[NDArray, NDArray, NDArray]:
+        """Log-weights that make the rows' shares even, and means; see `KernelSum.balance`."""
+        g, D, log_sum = self.scaled.balance(self.coordinates(queries), sigma, f, tol=self.tol)
+        return g, self._back(D), log_sum
 
     def gradient(self, Z: KernelSum, sigma: float) -> Means:
         r"""Gradient of the kernel sum, ``S(z) (D(z) - z) / σ²``, and the kernel sum S."""
         mean, log_sum = self.mean(Z, sigma)
         return gradient_of(mean, log_sum, Z.rows, sigma), np.exp(log_sum)
+
+    def _back(self, D: NDArray) -> NDArray:
+        """Kernel means in the units of the data."""
+        return D if self.scale is None else (D / self.scale).astype(D.dtype)
 
 
 @dataclass(frozen=True)
@@ -123,7 +159,9 @@ class MovingRows(Population):
         """
         place = np.full(self.n_rows, -1)  # -1 of rows that were not drawn
         place[self.numbers] = np.arange(self.rows.n_rows)
-        return _Replaced(self.rows, 0.0, own, self.numbers, self.n_rows, like, place[like])
+        return _Replaced(
+            self.rows, 0.0, self.scale, own, self.numbers, self.n_rows, like, place[like]
+        )
 
     def drawn(self, Z: KernelSum) -> KernelSum:
         """Those queries that belong to rows that were drawn."""
@@ -150,7 +188,7 @@ class MovingRows(Population):
         average, log_sum : ndarrays of shape (n_queries, n_values), (n_queries,)
             See `KernelSum.average`.
         """
-        return self.rows.average(Z.rows, sigma, values)
+        return self.scaled.average(self.coordinates(Z).rows, sigma, values)
 
 
 @dataclass(frozen=True)
@@ -194,7 +232,10 @@ class _Replaced(MovingRows):
         mean, log_sum = means
         weight = np.where(self.place >= 0, bias[self.place], -np.inf)
         rows = self.rows.rows[self.place].astype(np.float64), self.own.astype(np.float64)
-        log_old, log_new = (weight + kernel.log_pairs(Z, x, sigma) - log_sum for x in rows)
+        scale = 1.0 if self.scale is None else self.scale
+        log_old, log_new = (
+            weight + kernel.log_pairs(Z * scale, x * scale, sigma) - log_sum for x in rows
+        )
         top = np.where(log_new > ALONE, log_new, 0)
         rest, gain, loss = (np.exp(log - top)[:, None] for log in (0 * top, log_new, log_old))
         total = rest + (gain - loss)

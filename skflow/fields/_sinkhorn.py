@@ -56,7 +56,7 @@ class TwoSidedMean(Mean):
         """Balance the weights, and answer under them; see `Term`."""
         f = np.zeros(Z.n_rows) if self.potential is None else self.potential
         drawn = q.drawn(Z)
-        g, *answer = rows.rows.balance(drawn, sigma, f[q.numbers], tol=rows.tol)
+        g, *answer = rows.balance(drawn, sigma, f[q.numbers])
         mean = replace(self, log_weight=g, potential=f)
         if drawn is Z:
             return mean, (answer[0], answer[1])

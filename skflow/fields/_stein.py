@@ -126,7 +126,7 @@ class _SteinState(KernelState):
         self.D_p, self.bandwidth = D_p, bandwidth
 
     def velocity(self, Z: NDArray, Y: NDArray, sigma: float, step: int = 0) -> NDArray:
-        queries, p, q = self._populations(Z, Y)
+        queries, p, q = self._populations(Z, Y, sigma)
         pull = self.D_p(q.rows, p, q, sigma)[0] - q.rows.rows
         v = _Direction(self.D_p, pull, self._bandwidth(q.rows.rows, q.n_rows))
         return self._evaluated(v, queries, p, q, sigma)

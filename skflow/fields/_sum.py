@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -101,6 +102,16 @@ class WeightedSum(Field):
             fitted = clone(field).fit(own, sigmas, weight, origin=origin, rng=rng)
             self.fields_.append((factor, fitted))
         return self
+
+    def reweighted(self, weight: NDArray) -> WeightedSum:
+        """The same sum with other weights of the target rows; see `Field.reweighted`."""
+        other = copy(self)
+        shared = [rows is None for _, _, rows in self._parts()]
+        other.fields_ = [
+            (factor, field.reweighted(weight) if is_shared else field)
+            for (factor, field), is_shared in zip(self.fields_, shared, strict=True)
+        ]
+        return other
 
     def start(self, rng: np.random.Generator, limits: Limits = ALL_ROWS) -> FieldState:
         """Begin a flow; ``rng`` draws the batches of all parts."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -142,8 +142,12 @@ class Mean(Term):
         """Variance of the kernel mean, weights staying as they are; see `Term`."""
         if self.kernel.variance is None:
             return None
-        h, g = self.factor * sigma, self.log_weight
-        return self.kernel.variance(rows.rows, Z, h, *answer, axes=axes, log_weight=g, tol=rows.tol)
+        h, g, (D, log_sum) = self.factor * sigma, self.log_weight, answer
+        if rows.scale is not None:
+            Z, D, axes = Z * rows.scale, D * rows.scale, axes / rows.scale[:, None]
+        return self.kernel.variance(
+            rows.scaled, Z, h, D, log_sum, axes=axes, log_weight=g, tol=rows.tol
+        )
 
 
 Weight = Callable[[NDArray], NDArray]
@@ -219,7 +223,7 @@ class DifferenceState(KernelState):
 
     def velocity(self, Z: NDArray, Y: NDArray, sigma: float, step: int = 0) -> NDArray:
         """Difference of the terms' answers; see `FieldState.velocity`."""
-        queries, p, q = self._populations(Z, Y)
+        queries, p, q = self._populations(Z, Y, sigma)
         self._begin_step(Z, sigma)
         D_p, at_p = self.D_p.updated(queries, p, q, sigma)
         D_q, at_q = self.D_q.updated(queries, q, q, sigma)
@@ -256,21 +260,25 @@ class DifferenceState(KernelState):
         if self.weight is not None or not self.is_whole:
             return None
         step = self.step
-        some = _spread_out(step.Z)
+        own = self.limits.own_bandwidths
+        moves = slice(None) if own is None else own == 0
+        some = _spread_out(step.Z[:, moves])
         v = (step.answers[0][0][some] - step.answers[1][0][some]).astype(np.float64)
+        if own is not None:
+            v[:, own > 0] = 0
         # what stands out in any direction counts; rows span no more of them than they are
         root, axes = np.linalg.svd(v, full_matrices=False)[1:]
         power, noise = root**2, np.zeros(len(root))
         sides = (step.formula.D_p, step.p), (step.formula.D_q, step.q)
         for (term, rows), (D, log_sum) in zip(sides, step.answers, strict=True):
             answer = D[some], None if log_sum is None else log_sum[some]
-            rows = Population(rows.rows, self.tol)  # nothing here has to be repeated row by row
+            rows = replace(rows, tol=self.tol)  # nothing here has to be repeated row by row
             variance = term.variance(step.Z[some], rows, step.sigma, answer, axes.T)
             if variance is None:
                 return None
             noise += variance.sum(axis=0)
-        moves = power > 0
-        ratio = np.min(noise[moves] / power[moves]) if moves.any() else np.nan
+        heard = power > 0
+        ratio = np.min(noise[heard] / power[heard]) if heard.any() else np.nan
         return float(ratio) if np.isfinite(ratio) else None
 
 

@@ -7,6 +7,7 @@ And the cost is that of so many small tables: linear in the rows.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ def start_state(
     n_target: int,
     *,
     is_recorded: bool,
+    own_bandwidths: NDArray | None = None,
 ) -> FieldState:
     """Begin a flow of so many rows, in groups if they are many.
 
@@ -45,20 +47,23 @@ def start_state(
         Number of moving rows, and of target rows.
     is_recorded : bool
         Whether every row's steps will be repeated one by one: its rows are one population then.
+    own_bandwidths : ndarray of shape (n_features,), default=None
+        See `Limits`.
 
     Returns
     -------
     state : FieldState
         The field's state, or those of groups.
     """
+    limits = Limits(by_row=is_recorded, own_bandwidths=own_bandwidths)
     if not is_auto(batch_size):
-        return field.start(rng, Limits(batch_size, by_row=is_recorded))
+        return field.start(rng, replace(limits, batch_size=batch_size))
     if not field.supports_groups:
         size = GROUP_ROWS if max(n_rows, n_target) > GROUP_ROWS else None
-        return field.start(rng, Limits(size, by_row=is_recorded))
+        return field.start(rng, replace(limits, batch_size=size))
     n_groups = 1 if is_recorded else -(-n_rows // GROUP_ROWS)
     n_used = max(GROUP_ROWS, -(-n_rows // n_groups))
-    limits = Limits(n_target=n_used, by_row=is_recorded)
+    limits = replace(limits, n_target=n_used)
     return field.start(rng, limits) if n_groups == 1 else Groups(field, n_groups, rng, limits)
 
 

@@ -22,7 +22,7 @@ Inference 143.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,26 @@ class Marginal:
         share = np.bincount(place, weights=weight) / (len(x) if weight is None else 1)
         is_atom = share * (n_draws or len(x)) > SHARED
         return cls(values, share, is_atom | (is_atom.mean() > MOSTLY_ATOMS))
+
+    def reweighted(self, x: NDArray, weight: NDArray) -> Marginal:
+        """The same values with other shares; the same ones are atoms.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_rows,)
+            The rows' values, up to rounding.
+        weight : ndarray of shape (n_rows,)
+            Their weights, summing to one.
+
+        Returns
+        -------
+        marginal : Marginal
+            The distribution.
+        """
+        middles = (self.values[1:] + self.values[:-1]) / 2
+        place = np.searchsorted(middles, x)
+        share = np.bincount(place, weights=weight, minlength=len(self.values))
+        return replace(self, share=share)
 
     @property
     def has_ties(self) -> bool:
@@ -252,7 +272,9 @@ def unlike_marginals(Y: NDArray, marginals: Sequence[Marginal], n: float) -> NDA
     return unlike
 
 
-def missing_maps(Y: NDArray, marginals: Sequence[Marginal]) -> list[MonotoneMap | None]:
+def missing_maps(
+    Y: NDArray, marginals: Sequence[Marginal], *, ties_only: bool = False
+) -> list[MonotoneMap | None]:
     """Maps of the columns that moved rows still miss, None of all others.
 
     Parameters
@@ -261,6 +283,9 @@ def missing_maps(Y: NDArray, marginals: Sequence[Marginal]) -> list[MonotoneMap 
         Rows at the end of their flow.
     marginals : sequence of Marginal
         What every column is to be distributed like.
+    ties_only : bool, default=False
+        Whether columns without shared values need no map, because their distribution is not known
+        well enough.
 
     Returns
     -------
@@ -271,6 +296,8 @@ def missing_maps(Y: NDArray, marginals: Sequence[Marginal]) -> list[MonotoneMap 
     if len(Y) < MATCHED_ROWS:
         return [None] * len(marginals)
     return [
-        marginal.map_from(y) if marginal.has_ties or marginal.is_missed_by(y) else None
+        marginal.map_from(y)
+        if marginal.has_ties or (not ties_only and marginal.is_missed_by(y))
+        else None
         for marginal, y in zip(marginals, Y.T, strict=True)
     ]

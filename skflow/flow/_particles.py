@@ -19,12 +19,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skflow._utils import check_rows, draw_evenly, is_auto, lexicographic_order, lookup, progress
-from skflow.alignment import ALIGNMENTS, Affine, apply_affine, told_apart
+from skflow.alignment import ALIGNMENTS, Affine, apply_affine, conditional_map, told_apart
+from skflow.fields._conditional import ConditionalState
 from skflow.flow._base import BaseFlow
 from skflow.flow._callbacks import FitTask
 from skflow.flow._groups import GROUP_ROWS, start_state
 from skflow.flow._marginals import MonotoneMap, missing_maps
 from skflow.flow._step import Flow, LiveFlow, RecordedFlow, Recording, Replay, StepSizes
+from skflow.flow._target import NO_COLUMNS, TargetView, kept_columns
 from skflow.kernels import compute_threads
 
 __all__ = ["REFERENCE_RANGE", "ParticleFlow"]
@@ -40,16 +42,26 @@ class ParticleFlow(BaseFlow):
 
     batch_size: Any
     n_reference: Any
+    condition_on: Any
     _recording: Recording | None
+    _kept: NDArray
+    _view: TargetView  # of flows that keep no column
 
     def _fit_schedule(self) -> None:
-        """Resolve the bandwidths, on as many rows as a flow may use."""
-        X, weight = self._target, self._weight
+        """Resolve the bandwidths, on the columns that move and as many rows as a flow may use."""
+        names = getattr(self, "feature_names_in_", None)
+        self._kept = kept_columns(self.condition_on, self.n_features_in_, names)
+        X, weight = np.delete(self._target, self._kept, axis=1), self._weight
         if is_auto(self.batch_size) and len(X) > GROUP_ROWS:
             rng = self._rng()
             order = rng.permutation(len(X))  # drawn in proportion to the weights
             X, weight = X[order[draw_evenly(np.cumsum(weight[order]), GROUP_ROWS, rng)]], None
         self.schedule_.fit(X, sample_weight=weight)
+
+    def _fit_field(self, X_source: ArrayLike | None) -> None:
+        super()._fit_field(X_source)
+        target = self._target, self._weight, self.field_, self._marginals
+        self._view = TargetView(*target, self._kept)
 
     def _loop(self, flow: Flow, Y: NDArray) -> Iterator[NDArray]:
         """Take all steps; yield the rows after every one (a new array each)."""
@@ -74,8 +86,8 @@ class ParticleFlow(BaseFlow):
 
     def _flow(
         self, Y: NDArray, rng: np.random.Generator, is_source: bool = True
-    ) -> tuple[Iterator[NDArray], Any]:
-        """Begin to move centred rows: what every step gives, and each row's place in it.
+    ) -> tuple[Iterator[NDArray], Any, TargetView]:
+        """Begin to move centred rows: what every step gives, each row's place in it, the target.
 
         As a population they stand in lexicographic order, so that noise and batches, and with them
         a row's way, do not depend on where it stood in the table. Through the frozen flow of
@@ -84,12 +96,17 @@ class ParticleFlow(BaseFlow):
         recording = self._recording
         if recording is not None:
             flow = Replay(recording, recording.nearest(Y))
-            return self._loop(flow, apply_affine(Y, recording.affine)), slice(None)
+            return self._loop(flow, apply_affine(Y, recording.affine)), slice(None), self._view
         # rows of a base are nobody's, and even: whatever they follow, nothing of theirs is lost
         sizes = self._new_step_sizes(self._fitted_defaults.shrinkage if is_source else 0.0)
+        view = self._view.given(Y, self.center_) if is_source else self._all_move()
         order = lexicographic_order(Y)
-        steps = self._steps(Y[order], self._alignment(Y[order]), rng, sizes)
-        return steps, np.argsort(order)
+        steps = self._steps(Y[order], self._alignment(Y[order], view), rng, sizes, view)
+        return steps, np.argsort(order), view
+
+    def _all_move(self) -> TargetView:
+        """The target for rows that keep nothing."""
+        return dataclasses.replace(self._view, kept=NO_COLUMNS)
 
     def _steps(
         self,
@@ -97,23 +114,36 @@ class ParticleFlow(BaseFlow):
         affine: Affine | None,
         rng: np.random.Generator,
         step_sizes: StepSizes,
+        view: TargetView,
         recording: Recording | None = None,
     ) -> Iterator[NDArray]:
         """Move sorted rows as a population, and record their flow if there is a recording."""
         Y = apply_affine(Y, affine)
-        if self.field_.sees_source:
-            Y = told_apart(Y, DITHER * self.sigmas_[-1], rng)
+        field, kept = view.field, view.kept
+        if field.sees_source:
+            Y = told_apart(Y, DITHER * self.sigmas_[-1], rng, kept)
         n_rows, is_recorded = (len(Y), len(self._target)), recording is not None
-        state = start_state(self.field_, rng, self.batch_size, *n_rows, is_recorded=is_recorded)
+        state = start_state(
+            field,
+            rng,
+            self.batch_size,
+            *n_rows,
+            is_recorded=is_recorded,
+            own_bandwidths=view.own_bandwidths,
+        )
+        if len(kept):
+            state = ConditionalState(state, ~np.isin(np.arange(Y.shape[1]), kept))
         if recording is None:
-            return self._loop(LiveFlow(state, rng, step_sizes), Y)
-        return self._loop(RecordedFlow(state, rng, step_sizes, recording), Y)
+            return self._loop(LiveFlow(state, rng, step_sizes, kept), Y)
+        return self._loop(RecordedFlow(state, rng, step_sizes, kept, recording), Y)
 
-    def _alignment(self, Y: NDArray) -> Affine | None:
+    def _alignment(self, Y: NDArray, view: TargetView) -> Affine | None:
         """The affine map that rows start with."""
         if self._fitted_defaults.align is None:
             return None
         with compute_threads(self.n_jobs):  # BLAS may round otherwise on several threads
+            if len(view.kept):
+                return conditional_map(Y, view.rows, view.weight, view.kept, self._first_level())
             return self._align(Y)
 
     def _align(self, Y: NDArray) -> Affine:
@@ -129,14 +159,18 @@ class ParticleFlow(BaseFlow):
         total, label = len(self.sigmas_), type(self).__name__
         return progress(steps, total=total, verbose=self.verbose, label=label)
 
-    def _maps(self, moved: NDArray) -> list[MonotoneMap | None]:
+    def _maps(self, moved: NDArray, view: TargetView) -> list[MonotoneMap | None]:
         """What rows at the end of their flow still miss of every column."""
-        is_matched = self.match_marginals and self.field_.fixes_target
-        return missing_maps(moved, self._marginals) if is_matched else []
+        if not (self.match_marginals and self.field_.fixes_target):
+            return []
+        if view.stands_for is None:
+            return missing_maps(moved, view.marginals)
+        # estimated weights know a column's distribution less well than the flow does
+        return missing_maps(moved[view.stands_for], view.marginals, ties_only=True)
 
-    def _end(self, moved: NDArray) -> NDArray:
+    def _end(self, moved: NDArray, view: TargetView) -> NDArray:
         """Rows at the end of their way, with the target's own values in columns that need it."""
-        maps = self._maps(moved) if self._recording is None else self._recording.maps
+        maps = self._maps(moved, view) if self._recording is None else self._recording.maps
         for y, match in zip(moved.T, maps, strict=False):  # a flow under way has none
             if match is not None:
                 y[:] = match(y)
@@ -151,18 +185,21 @@ class ParticleFlow(BaseFlow):
             rows = rows[rng.choice(len(rows), most, replace=False)]
         rows = (rows - self.center_).astype(self._target.dtype)
         start = rows[lexicographic_order(rows)]
-        recording = Recording(start, self._alignment(start))
-        steps = self._recorded(recording, rng)
+        view = self._view.given(start, self.center_)
+        recording = Recording(start, self._alignment(start, view))
+        steps = self._recorded(recording, rng, view)
         with compute_threads(self.n_jobs):  # once for the whole flow
             deque(self._shown(task.watch(steps, lambda: self._so_far(recording))), maxlen=0)
         return recording
 
-    def _recorded(self, recording: Recording, rng: np.random.Generator) -> Iterator[NDArray]:
+    def _recorded(
+        self, recording: Recording, rng: np.random.Generator, view: TargetView
+    ) -> Iterator[NDArray]:
         """Move the rows of a recording, and record that; a stopped flow ends where it is."""
         Y, sizes = recording.start, self._new_step_sizes(self._fitted_defaults.shrinkage)
-        for moved in self._steps(Y, recording.affine, rng, sizes, recording):
+        for moved in self._steps(Y, recording.affine, rng, sizes, view, recording):
             if len(recording.steps) == self.n_steps:
-                recording.maps = self._maps(self._restore(moved, moved.dtype))
+                recording.maps = self._maps(self._restore(moved, moved.dtype), view)
             yield moved
 
     def _so_far(self, recording: Recording) -> dict[str, Any]:

@@ -172,15 +172,26 @@ class LiveFlow(Flow):
         Source of the noise.
     step_sizes : StepSizes
         The step sizes.
+    kept : ndarray of int, default=None
+        Columns that get no noise.
     """
 
-    def __init__(self, state: FieldState, rng: np.random.Generator, step_sizes: StepSizes) -> None:
-        self.state, self.rng, self.step_sizes = state, rng, step_sizes
+    def __init__(
+        self,
+        state: FieldState,
+        rng: np.random.Generator,
+        step_sizes: StepSizes,
+        kept: NDArray | None = None,
+    ) -> None:
+        self.state, self.rng, self.step_sizes, self.kept = state, rng, step_sizes, kept
         self.evaluate = state.velocity
 
     def noise(self, Y: NDArray) -> NDArray:
         """Draw noise."""
-        return self.rng.standard_normal(Y.shape, dtype=Y.dtype.type)
+        noise = self.rng.standard_normal(Y.shape, dtype=Y.dtype.type)
+        if self.kept is not None:
+            noise[:, self.kept] = 0
+        return noise
 
     def step_size(self, dY: NDArray) -> Any:
         """Size of this step."""
@@ -192,7 +203,7 @@ class RecordedFlow(LiveFlow):
 
     Parameters
     ----------
-    state, rng, step_sizes
+    state, rng, step_sizes, kept
         As in `LiveFlow`.
     recording : Recording
         What every step is added to.
@@ -203,9 +214,10 @@ class RecordedFlow(LiveFlow):
         state: FieldState,
         rng: np.random.Generator,
         step_sizes: StepSizes,
+        kept: NDArray | None,
         recording: Recording,
     ) -> None:
-        super().__init__(state, rng, step_sizes)
+        super().__init__(state, rng, step_sizes, kept)
         self.recording, self.evaluate = recording, self._evaluated
 
     def begin(self, k: int) -> None:

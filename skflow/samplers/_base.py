@@ -89,6 +89,12 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         1 shows a progress bar on a terminal.
     random_state : int, RandomState instance or None, default=None
         Seed of noise, batches, training and samples.
+    condition_on : list of int or str, default=None
+        Columns that stay as they are, bit for bit, by number or name. The others end in the
+        target's distribution *given* these, though the columns themselves are distributed
+        otherwise in source and target: batches are corrected and age is kept. Target rows are
+        weighted by the ratio of the columns' densities, so the source's values have to occur in the
+        target too. Their units do not matter. ``sample`` keeps nothing.
     """
 
     n_steps: int = 50
@@ -99,6 +105,7 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
     n_jobs: int | None = None
     verbose: int = 0
     random_state: Any = None
+    condition_on: Any = None
 
     # ------------------------------------------------------------------------------------ fit
     @ends_callbacks
@@ -225,11 +232,16 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         UserWarning
             If there are too few rows to be a population.
         """
-        Y, dtype = self._source(X)
+        Y, X = self._source(X)
         with compute_threads(self.n_jobs):  # once for the whole flow
-            steps, place = self._flow(Y, self._rng())
+            steps, place, view = self._flow(Y, self._rng())
             moved = deque(self._shown(steps), maxlen=1).pop()[place]
-        return self._end(self._restore(moved, dtype))
+        return self._kept_as_in(X, self._end(self._restore(moved, X.dtype), view))
+
+    def _kept_as_in(self, X: NDArray, moved: NDArray) -> NDArray:
+        """Rows with the very values that they had in columns that stay."""
+        moved[:, self._view.kept] = X[:, self._view.kept]
+        return moved
 
     def staged_transform(self, X: ArrayLike) -> Iterator[NDArray]:
         """Move source rows, and yield a copy of them after every step.
@@ -244,19 +256,20 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         moved : ndarray of shape (n_rows, n_features)
             The rows after step 1, 2, …, n_steps; the last equals ``transform(X)``.
         """
-        Y, dtype = self._source(X)
-        steps, place = self._flow(Y, self._rng())
+        Y, X = self._source(X)
+        steps, place, view = self._flow(Y, self._rng())
         for k, moved in enumerate(steps):
-            rows = self._restore(moved[place], dtype)
-            yield self._end(rows) if k == len(self.sigmas_) - 1 else rows
+            rows = self._restore(moved[place], X.dtype)
+            rows = self._end(rows, view) if k == len(self.sigmas_) - 1 else rows
+            yield self._kept_as_in(X, rows)
 
     def _is_population(self) -> bool:
         """Whether a row's way depends on the rows it is moved with."""
         sees_others = self.field_.sees_source or self._fitted_defaults.align is not None
         return self._recording is None and sees_others
 
-    def _source(self, X: ArrayLike) -> tuple[NDArray, np.dtype]:
-        """Centred rows, and the dtype that they came in."""
+    def _source(self, X: ArrayLike) -> tuple[NDArray, NDArray]:
+        """Centred rows, and the rows as they came."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
         if self._is_population() and len(X) < min(FEW_ROWS, len(self._target)):
@@ -266,7 +279,7 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
                 "X_source to fit: then every row is moved on its own."
             )
         dtype = X.dtype if self._recording is None else self._recording.start.dtype
-        return (X - self.center_).astype(dtype), X.dtype
+        return (X - self.center_).astype(dtype), X
 
     # ---------------------------------------------------------------------------------- sample
     def sample(self, n_samples: int = 1, random_state: Any = None) -> NDArray:
@@ -292,11 +305,11 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         rng = self._rng() if random_state is None else make_generator(random_state)
         n = n_samples if self._recording is not None else max(n_samples, self._population())
         with compute_threads(self.n_jobs):
-            steps, place = self._flow(self._draw_base(n, rng), rng, is_source=False)
+            steps, place, view = self._flow(self._draw_base(n, rng), rng, is_source=False)
             Y = deque(self._shown(steps), maxlen=1).pop()[place]
         Y = self._restore(Y, self._target.dtype)
         if self._recording is not None:
-            return self._end(Y)
+            return self._end(Y, view)
         return (self._matched(Y) if self.match_marginals else Y)[:n_samples]
 
     def _matched(self, Y: NDArray) -> NDArray:

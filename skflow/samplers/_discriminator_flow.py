@@ -72,6 +72,8 @@ class DiscriminatorFlowSampler(BaseSampler):
         1 shows a progress bar on a terminal.
     random_state : int, RandomState instance or None, default=None
         Seed of everything that is drawn.
+    condition_on : list of int or str, default=None
+        Columns that stay as they are; the others end as they are in the target given these.
 
     Attributes
     ----------
@@ -132,6 +134,14 @@ class DiscriminatorFlowSampler(BaseSampler):
             batch_size=self.batch_size,
         )
 
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if self.condition_on is not None:
+            raise ValueError(
+                f"condition_on={self.condition_on!r}: the critic is taught on all columns. Use "
+                "SDFlowSampler, which moves some columns given the others."
+            )
+
     def _step_sizes(self) -> NDArray:
         return self._defaults().step_size(self.n_steps)
 
@@ -170,12 +180,12 @@ class DiscriminatorFlowSampler(BaseSampler):
     def _is_population(self) -> bool:
         return False
 
-    def _source(self, X: ArrayLike) -> tuple[NDArray, np.dtype]:
-        Y, dtype = super()._source(X)
+    def _source(self, X: ArrayLike) -> tuple[NDArray, NDArray]:
+        Y, X = super()._source(X)
         n_far = int(np.sum(np.linalg.norm(apply_affine(Y, self._affine), axis=1) > self._reach))
         if n_far:
             warn(
                 f"{n_far} of {len(Y)} rows of X begin far from all rows that the critic was taught "
                 "on, and may end anywhere: give rows like them as X_source to fit."
             )
-        return Y, dtype
+        return Y, X

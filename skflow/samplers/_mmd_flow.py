@@ -73,6 +73,8 @@ class MMDFlowSampler(FieldSampler):
         1 shows a progress bar on a terminal.
     random_state : int, RandomState instance or None, default=None
         Seed of everything that is drawn.
+    condition_on : list of int or str, default=None
+        Columns that stay as they are; the others end as they are in the target given these.
 
     Attributes
     ----------

@@ -52,7 +52,13 @@ ROWS = {
     "laplace": make_field("laplace"),
 }
 # What is not true of every field, and of which it is.
-DIFFERENCES = {"kernel", "kernel-row", "sum", "divergence", "mmd"}  # of p and q: at rest if equal
+DIFFERENCES = {
+    "kernel",
+    "kernel-row",
+    "sum",
+    "divergence",
+    "mmd",
+}  # of two means, where kernels are wide
 AT_REST = {*DIFFERENCES, "chi2", "laplace"}
 # Trained fields see a random sample of the target; their answers are as exact as training is.
 TRAINED = {"denoiser", "refreshed", "critic", "discriminator"}
@@ -339,7 +345,7 @@ def test_a_new_row_takes_a_place_under_the_potentials_that_were_recorded(tables,
     frozen = state.frozen()
     new = Y[i] + shift
     population = KernelSum(np.concatenate([Y[:13], new, Y[14:]]))
-    q = MovingRows(population, 0.0, new, slice(None), len(Y), i)
+    q = MovingRows(population, 0.0, None, new, slice(None), len(Y), i)
     expected = frozen.formula(KernelSum(new), frozen.p, q, sigma)
     np.testing.assert_allclose(frozen(new, i, new), expected, rtol=0, atol=1e-12)
     assert np.abs(expected - frozen(Y[i], i, Y[i])).max() > 0.01
@@ -393,6 +399,15 @@ def test_kernel_means_are_those_of_the_kernel_between_pairs(tables, name):
         W = np.exp(np.transpose(pairs) - logsumexp(pairs, axis=0)[:, None])
         np.testing.assert_allclose(mean, W @ X, atol=1e-10)
         np.testing.assert_allclose(log_sum, logsumexp(pairs, axis=0) - np.log(len(X)), atol=1e-10)
+        way = np.linspace(0, 5, 20)[:, None] * np.ones((1, 3))
+        fall = np.diff(kernel.log_pairs(way, 0 * way, 0.7))
+        assert (fall < 0).all()  # a kernel falls with the distance
+        if kernel.variance is not None:  # Σ W² (u · (x - D))², from draw to draw
+            axes = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+            variance = kernel.variance(KernelSum(X), Y, 0.7, mean, log_sum, axes=axes)
+            off = (X[None] - mean[:, None]) @ axes
+            expected = np.einsum("ij,ijk->ik", W**2, off**2)
+            np.testing.assert_allclose(variance, expected, rtol=1e-9, atol=1e-14)
 
 
 @pytest.mark.parametrize("name", ROWS)

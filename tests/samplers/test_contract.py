@@ -372,20 +372,16 @@ def test_long_tables_move_in_groups_onto_as_many_target_rows(sampler, target):
     sampler.fit(target)
 
     def limits(n_rows, is_recorded=False):
-        state = start_state(
-            sampler.field_,
-            np.random.default_rng(0),
-            "auto",
-            n_rows,
-            len(target),
-            is_recorded=is_recorded,
-        )
+        rng, size = np.random.default_rng(0), sampler.batch_size
+        n = n_rows, len(target)
+        state = start_state(sampler.field_, rng, size, *n, is_recorded=is_recorded)
         groups = state.states if isinstance(state, Groups) else [state]
         parts = groups[0].parts[0][1] if hasattr(groups[0], "parts") else groups[0]
         return len(groups), parts.limits.batch_size, parts.limits.n_target
 
     groups = [limits(n) for n in (10, 2000, 2001, 10**6)]
     assert groups == [(1, None, 2000), (1, None, 2000), (2, None, 2000), (500, None, 2000)]
+    assert limits(3000, is_recorded=True) == (1, None, 3000)
     sampler.set_params(batch_size=70)
     assert limits(10**6) == (1, 70, None)
     sampler.set_params(batch_size=None)
