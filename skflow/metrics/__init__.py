@@ -12,15 +12,19 @@ from skflow.metrics._distances import (
     sliced_wasserstein_distance,
 )
 from skflow.metrics._quality import nearest_neighbor_ratio, transport_cost_ratio
+from skflow.metrics._tests import TwoSampleResult, holm_correction, two_sample_test
 
 __all__ = [
+    "TwoSampleResult",
     "characteristic_function_distance",
     "energy_distance",
     "energy_floor",
     "floor",
     "frechet_distance",
+    "holm_correction",
     "maximum_mean_discrepancy",
     "nearest_neighbor_ratio",
     "sliced_wasserstein_distance",
     "transport_cost_ratio",
+    "two_sample_test",
 ]
