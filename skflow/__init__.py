@@ -11,6 +11,7 @@ from skflow.samplers import (
     DiscriminatorFlowSampler,
     LangevinSampler,
     MMDFlowSampler,
+    SDFlowOverSampler,
     SDFlowSampler,
     SVGDSampler,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "LangevinSampler",
     "MMDFlowSampler",
     "SDFlowGenerator",
+    "SDFlowOverSampler",
     "SDFlowSampler",
     "SVGDSampler",
     "ScoreGANGenerator",

@@ -7,6 +7,7 @@ from skflow.samplers._diffusion import DiffusionSampler
 from skflow.samplers._discriminator_flow import DiscriminatorFlowSampler
 from skflow.samplers._langevin import LangevinSampler
 from skflow.samplers._mmd_flow import MMDFlowSampler
+from skflow.samplers._over_sampler import SDFlowOverSampler
 from skflow.samplers._sd_flow import SDFlowSampler
 from skflow.samplers._svgd import SVGDSampler
 
@@ -16,6 +17,7 @@ __all__ = [
     "DiscriminatorFlowSampler",
     "LangevinSampler",
     "MMDFlowSampler",
+    "SDFlowOverSampler",
     "SDFlowSampler",
     "SVGDSampler",
 ]
