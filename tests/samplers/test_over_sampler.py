@@ -97,7 +97,7 @@ def test_old_rows_come_first_and_new_ones_are_like_their_class(table):
     for c in "bc":
         new, old = X_new[100:][y_new[100:] == c] / scale, X[y == c] / scale
         assert len(np.unique(np.concatenate([new, old]), axis=0)) == len(new) + len(old)
-        assert energy_distance(new, old) < 2.5 * energy_floor(old, len(new))  # measured 0.6
+        assert energy_distance(new, old) < 2.5 * energy_floor(old, len(new))  # measured 0.25
     again = quick().fit_resample(X, y)[0]
     np.testing.assert_array_equal(again, X_new)
 
@@ -119,7 +119,7 @@ def test_new_rows_of_enough_rows_cannot_be_told_from_fresh_ones():
         X, y = np.concatenate([rng.normal(size=(120, 2)), rare]), np.repeat([0, 1], [120, 60])
         new = quick().fit_resample(X, y)[0][180:]
         rejected += two_sample_test(new, fresh, n_permutations=99, random_state=0).pvalue < 0.05
-    assert rejected <= 3  # measured 0; 0.05 of 10 if they were fresh
+    assert rejected <= 3  # measured 0; half a one is to be expected
 
 
 def test_any_flow_that_draws(table):
@@ -212,7 +212,7 @@ def test_imbalanced_learns_pipeline_resamples_in_fit_only():
     model = pipeline.make_pipeline(quick(), LogisticRegression())
     assert model.fit(X, y).predict(X_test).shape == y_test.shape
     scores = [balanced_accuracy_score(y_test, m.predict(X_test)) for m in (plain, model)]
-    assert scores[1] > scores[0] + 0.05  # measured: 0.58, 0.84
+    assert scores[1] > scores[0] + 0.05  # measured: 0.76, 0.87
     grid = {"sdflowoversampler__sampling_strategy": [0.5, 1.0]}
     search = GridSearchCV(model, grid, cv=2, scoring="recall", error_score="raise")
     recall = search.fit(X, y).cv_results_["mean_test_score"]
