@@ -11,7 +11,7 @@ from skflow.metrics._distances import (
     maximum_mean_discrepancy,
     sliced_wasserstein_distance,
 )
-from skflow.metrics._quality import nearest_neighbor_ratio, transport_cost_ratio
+from skflow.metrics._quality import nearest_neighbor_ratio, outlying_share, transport_cost_ratio
 from skflow.metrics._tests import TwoSampleResult, holm_correction, two_sample_test
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "holm_correction",
     "maximum_mean_discrepancy",
     "nearest_neighbor_ratio",
+    "outlying_share",
     "sliced_wasserstein_distance",
     "transport_cost_ratio",
     "two_sample_test",

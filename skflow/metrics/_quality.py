@@ -23,7 +23,7 @@ from skflow._utils import (
 )
 from skflow.bandwidth import resolve_bandwidth, weighted_median
 
-__all__ = ["nearest_neighbor_ratio", "transport_cost_ratio"]
+__all__ = ["nearest_neighbor_ratio", "outlying_share", "transport_cost_ratio"]
 
 
 def nearest_neighbor_ratio(
@@ -99,6 +99,52 @@ def nearest_neighbor_ratio(
     if scale == 0:
         return 1.0 if distance == 0 else np.inf
     return distance / scale
+
+
+def outlying_share(X: ArrayLike, Y: ArrayLike, *, quantile: float = 0.99) -> float:
+    r"""Share of the rows of one table that lie where another has no rows.
+
+    .. math:: \frac1n \#\{i: \min_j ‖x_i - y_j‖ > r\}, \qquad
+              r = \text{quantile of } \min_{k ≠ j} ‖y_j - y_k‖ \text{ over } j
+
+    Of fresh rows of Y's distribution it is 1 − quantile, on average.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_rows, n_features)
+        The rows that are looked at.
+    Y : array-like of shape (n_target_rows, n_features)
+        The rows that they may lie near to, at least two.
+    quantile : float, default=0.99
+        Share of the rows of Y whose nearest neighbour is not farther than r.
+
+    Returns
+    -------
+    share : float
+        Between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If a table is empty or not finite, the widths differ, Y has one row, or the quantile is not
+        between 0 and 1.
+
+    Examples
+    --------
+    >>> from skflow.metrics import outlying_share
+    >>> outlying_share([[0.5], [2.0], [9.0], [-7.0]], [[0.0], [1.0], [2.0], [3.0]])
+    0.5
+    """
+    X = check_rows(X, name="X")
+    Y = check_rows(Y, name="Y", n_features=X.shape[1])
+    if len(Y) < 2:
+        raise ValueError("Y has 1 row, but the distances between its rows need at least 2.")
+    if not 0 <= quantile <= 1:
+        raise ValueError(f"quantile must be between 0 and 1, got {quantile!r}.")
+    center = Y.mean(axis=0, dtype=np.float64)
+    neighbors = NearestNeighbors(n_neighbors=1).fit(Y - center)
+    r = np.quantile(neighbors.kneighbors()[0], quantile)  # a row is not its own neighbour
+    return float(np.mean(neighbors.kneighbors(X - center)[0] > r))
 
 
 def _median_distance(neighbors: NearestNeighbors, X: NDArray, weight: NDArray | None) -> float:

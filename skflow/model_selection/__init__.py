@@ -29,7 +29,7 @@ Transfer Learning. ECML PKDD.
 
 from __future__ import annotations
 
-from skflow.model_selection._circular import CircularValidation
+from skflow.model_selection._circular import CircularValidation, RoundTrips
 from skflow.model_selection._scorer import FlowScorer, get_scorer, get_scorer_names, get_scorers
 from skflow.model_selection._scores import SCORES
 from skflow.model_selection._source import whole
@@ -38,6 +38,7 @@ __all__ = [
     "SCORES",
     "CircularValidation",
     "FlowScorer",
+    "RoundTrips",
     "get_scorer",
     "get_scorer_names",
     "get_scorers",

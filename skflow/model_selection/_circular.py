@@ -1,4 +1,21 @@
-"""Round trips of labels.
+r"""Round trips of labels, where only the source has labels.
+
+.. math::
+
+    (S, y) \xrightarrow{\text{train } f} (T, f(T)) \xrightarrow{\text{train } g} (S, g(S))
+
+A strategy says how labelled rows are prepared, before a classifier of other rows is trained on
+them: they move onto those, by a flow; they stay where they are; or they stay, and are drawn anew
+with the class shares of the others.
+
+The labels g(S) are compared with y. A flow that mixes classes brings labels back all the same if
+its way back mixes them alike, but mixed rows are hard to classify by each other. So strategies are
+compared by
+
+.. math:: \frac1{3n} \sum_i \, [g(s_i) = y_i] + 2 \, [h_{-i}(\tilde s_i) = y_i]
+
+h₋ᵢ being trained on the prepared source rows of the other folds: the mixing counts once for the way
+there, and once for the way back.
 
 References
 ----------
@@ -7,22 +24,81 @@ and a Circular Validation Strategy. IEEE Transactions on Pattern Analysis and Ma
 32(5).
 Zhong, E. et al. (2010). Cross Validation Framework to Choose amongst Models and Datasets for
 Transfer Learning. ECML PKDD.
+Lipton, Z., Wang, Y.-X. and Smola, A. (2018). Detecting and Correcting for Label Shift with Black
+Box Predictors. ICML.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import get_scorer as get_sklearn_scorer
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from skflow._utils import unwrap_source
+from skflow._utils import draw_evenly, unwrap_source, warn
+from skflow.advice import say_alike
+from skflow.class_shares import estimate_class_shares
+from skflow.metrics import two_sample_test
 from skflow.model_selection._trial import coordinates, flow_of, placed
 
-__all__ = ["CircularValidation"]
+__all__ = ["CircularValidation", "RoundTrips"]
+
+MARGIN = 2.0  # standard errors by which a strategy has to be better than a simpler one
+
+
+# -------------------------------------------------------------------------------------- strategies
+# From labelled rows to rows and labels to train a classifier on, in the coordinates of ``way``: a
+# flow that is fitted to the others, the rows that the classifier is for.
+Strategy = Callable[[Any, Any, Any, NDArray, Any], tuple[NDArray, NDArray]]
+
+
+def _stay(
+    classifier: Any, way: Any, rows: Any, labels: NDArray, others: Any
+) -> tuple[NDArray, NDArray]:
+    return placed(way, rows), labels
+
+
+def _reweight(
+    classifier: Any, way: Any, rows: Any, labels: NDArray, others: Any
+) -> tuple[NDArray, NDArray]:
+    """Drawn anew, because not every classifier takes weights."""
+    Z = placed(way, rows)
+    if np.unique(labels, return_counts=True)[1].min() < 2:
+        return Z, labels  # a class of one row says nothing about its share
+    method = "em" if hasattr(classifier, "predict_proba") else "bbse"
+    shares = estimate_class_shares(classifier, Z, labels, placed(way, others), method=method)
+    kept = draw_evenly(np.cumsum(shares.source_weight), len(Z), np.random.default_rng(0))
+    return Z[kept], labels[kept]
+
+
+def _move(
+    classifier: Any, way: Any, rows: Any, labels: NDArray, others: Any
+) -> tuple[NDArray, NDArray]:
+    return coordinates(flow_of(way), way.transform(rows)), labels
+
+
+STRATEGIES: dict[str, Strategy] = {"stay": _stay, "reweight": _reweight, "move": _move}
+
+
+def _train(classifier: Any, Z: NDArray, labels: NDArray) -> Any:
+    """A classifier, or the only label that there is."""
+    if len(np.unique(labels)) < 2:
+        return DummyClassifier(strategy="constant", constant=labels[0]).fit(Z, labels)
+    return clone(classifier).fit(Z, labels)
+
+
+class RoundTrips(NamedTuple):
+    """What `CircularValidation.compare` finds."""
+
+    choice: str
+    scores: dict[str, float]
+    pvalue: float
 
 
 class CircularValidation(BaseEstimator):
@@ -32,7 +108,8 @@ class CircularValidation(BaseEstimator):
     labels held-out target rows; these are moved back, onto the source, by a clone of the flow that
     is fitted to the source; a second classifier is trained on them and judged by the source's own
     labels. A flow that mixes up classes on its way loses them on the round trip, though not if
-    both ways mix them up alike (exchange two classes and exchange them back).
+    both ways mix them up alike (exchange two classes and exchange them back). ``compare`` sees
+    more, and says whether to move at all.
 
     Classifiers see the coordinates that the flow works in: behind the earlier steps of a pipeline,
     and encoded columns for a ``TableTransport``, of which the columns count that both tables have.
@@ -68,6 +145,8 @@ class CircularValidation(BaseEstimator):
     >>> search = GridSearchCV(flow, {"align": [None, "affine"]}, scoring=scoring, cv=2)
     >>> search.fit(target).best_score_ > 0.9
     np.True_
+    >>> scoring.compare(search, target).choice
+    'move'
     """
 
     def __init__(
@@ -102,6 +181,77 @@ class CircularValidation(BaseEstimator):
         TypeError
             If the estimator is no flow, or has no ``transform``.
         """
+        judge, Z = self._round_trip(_move, *self._ways(estimator, X), X)
+        return float(get_sklearn_scorer(self.scoring)(judge, Z, self.y_source))
+
+    def compare(self, estimator: Any, X: Any) -> RoundTrips:
+        """Compare moving the source with leaving it where it is, and choose.
+
+        A classifier for the target is trained on the source as it is ("stay"), on rows of the
+        source drawn anew with the class shares that the target seems to have ("reweight"), or on
+        moved rows ("move"). The score of each is a weighted mean of two shares of source rows:
+        those that get their label back from the round trip, and, counted twice, those whose label
+        the other source rows predict where they are; there a flow fails that mixes classes. A
+        later one of the three is chosen only if it is better than the ones before by more than two
+        standard errors.
+
+        Parameters
+        ----------
+        estimator : object
+            A fitted flow, a pipeline that ends in one, or a fitted search for one.
+        X : array-like or DataFrame of shape (n_rows, n_features)
+            Target rows.
+
+        Returns
+        -------
+        result : RoundTrips
+            ``choice``, "stay", "reweight" or "move"; ``scores``, a dict of all three; ``pvalue`` of
+            the hypothesis that source and target do not differ.
+
+        Raises
+        ------
+        TypeError
+            If the estimator is no flow, or has no ``transform``.
+        ValueError
+            If y_source has another length than X_source.
+
+        Warns
+        -----
+        UserWarning
+            If source and target do not differ; or else if class shares seem to, because moving
+            mixes classes, or "reweight" is chosen.
+        """
+        there, back, source = self._ways(estimator, X)
+        labels = np.asarray(self.y_source)
+        if len(labels) != len(source):
+            raise ValueError(
+                f"y_source has {len(labels)} labels for {len(source)} rows of X_source."
+            )
+        right = {}  # of every strategy, (n_source_rows, 3)
+        for name, strategy in STRATEGIES.items():
+            judge, Z = self._round_trip(strategy, there, back, source, X)
+            prepared = (_move if name == "move" else _stay)(None, there, source, labels, X)[0]
+            alike = self._predict_each_other(prepared, labels) == labels
+            right[name] = np.column_stack([judge.predict(Z) == labels, alike, alike]).astype(float)
+        choice = _simplest({name: rows.mean(axis=1) for name, rows in right.items()})
+        pvalue = two_sample_test(placed(there, source), placed(there, X), random_state=0).pvalue
+        is_mixed = _exceeds(right["stay"][:, 1], right["move"][:, 1])
+        self._say(choice, pvalue, is_mixed)
+        return RoundTrips(choice, {name: float(r.mean()) for name, r in right.items()}, pvalue)
+
+    def _say(self, choice: str, pvalue: float, is_mixed: bool) -> None:
+        sentence = say_alike(pvalue)
+        if sentence is None and (choice == "reweight" or is_mixed):
+            sentence = (
+                "class shares seem to differ, because "
+                + ("moving mixes classes" if is_mixed else "reweighted classes do better")
+                + ": give y_source to fit, or train on the source as it is"
+            )
+        if sentence:
+            warn(sentence + ".")
+
+    def _ways(self, estimator: Any, X: Any) -> tuple[Any, Any, Any]:
+        """The flow to the target, one to the source, and the source's rows."""
         estimator = getattr(estimator, "best_estimator_", estimator)
         flow = flow_of(estimator)
         if not hasattr(estimator, "transform"):
@@ -109,17 +259,38 @@ class CircularValidation(BaseEstimator):
         source, _ = unwrap_source(self.X_source)
         if hasattr(flow, "encode"):  # data frames: the target may lack columns of the source
             source = source[[column for column in source.columns if column in X.columns]]
-        labels = self._train(estimator, source, self.y_source).predict(placed(estimator, X))
-        back = clone(estimator).fit(source)
-        if len(np.unique(labels)) > 1:
-            classifier = self._train(back, X, labels)
-        else:
-            constant = DummyClassifier(strategy="constant", constant=labels[0])
-            classifier = constant.fit(placed(back, source), self.y_source)
-        scorer = get_sklearn_scorer(self.scoring)
-        return float(scorer(classifier, placed(back, source), self.y_source))
+        return estimator, clone(estimator).fit(source), source
 
-    def _train(self, estimator: Any, rows: Any, labels: Any) -> Any:
-        """A classifier trained on rows that the flow has moved."""
-        moved = coordinates(flow_of(estimator), estimator.transform(rows))
-        return clone(self.classifier).fit(moved, labels)
+    def _round_trip(
+        self, strategy: Strategy, there: Any, back: Any, source: Any, X: Any
+    ) -> tuple[Any, NDArray]:
+        """The second classifier, and the source rows that it is to label."""
+        Z, labels = strategy(self.classifier, there, source, np.asarray(self.y_source), X)
+        found = _train(self.classifier, Z, labels).predict(placed(there, X))
+        if len(np.unique(found)) > 1:
+            Z, found = strategy(self.classifier, back, X, found, source)
+        else:  # there is nothing to prepare, or to train
+            Z = placed(back, X)
+        return _train(self.classifier, Z, found), placed(back, source)
+
+    def _predict_each_other(self, Z: NDArray, labels: NDArray) -> NDArray:
+        """Labels of rows as predicted by those of the other folds."""
+        folds = StratifiedKFold(5, shuffle=True, random_state=0)
+        with warnings.catch_warnings():  # of classes with few rows
+            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+            return cross_val_predict(clone(self.classifier), Z, labels, cv=folds)
+
+
+def _exceeds(a: NDArray, b: NDArray) -> bool:
+    """Whether paired values exceed others by more than chance, on average."""
+    difference = a - b
+    return bool(difference.mean() > MARGIN * difference.std() / len(difference) ** 0.5)
+
+
+def _simplest(rows: dict[str, NDArray]) -> str:
+    """The first strategy that no later one exceeds; rows are the parts of every source row."""
+    choice, *later = rows
+    for name in later:
+        if _exceeds(rows[name], rows[choice]):
+            choice = name
+    return choice
