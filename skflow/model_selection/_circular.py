@@ -36,20 +36,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import chi2_contingency
 from sklearn.base import BaseEstimator, clone
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import get_scorer as get_sklearn_scorer
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from skflow._utils import draw_evenly, unwrap_source, warn
-from skflow.advice import say_alike
+from skflow.advice import LEVEL, say_alike
 from skflow.class_shares import estimate_class_shares
 from skflow.metrics import two_sample_test
 from skflow.model_selection._trial import coordinates, flow_of, placed
 
 __all__ = ["CircularValidation", "RoundTrips"]
 
-MARGIN = 2.0  # standard errors by which a strategy has to be better than a simpler one
+MARGIN = 1.0  # standard errors by which a strategy has to be better than a simpler one
+SHARES_DIFFER = (
+    "class shares seem to differ: give y_source to fit, or train on the source as it is."
+)
 
 
 # -------------------------------------------------------------------------------------- strategies
@@ -192,8 +196,8 @@ class CircularValidation(BaseEstimator):
         moved rows ("move"). The score of each is a weighted mean of two shares of source rows:
         those that get their label back from the round trip, and, counted twice, those whose label
         the other source rows predict where they are; there a flow fails that mixes classes. A
-        later one of the three is chosen only if it is better than the ones before by more than two
-        standard errors.
+        later one of the three is chosen only if it is better than the ones before by more than one
+        standard error, and none but "stay" if source and target do not differ.
 
         Parameters
         ----------
@@ -218,8 +222,8 @@ class CircularValidation(BaseEstimator):
         Warns
         -----
         UserWarning
-            If source and target do not differ; or else if class shares seem to, because moving
-            mixes classes, or "reweight" is chosen.
+            If source and target do not differ; or else, unless "move" is chosen, if class shares
+            seem to: a classifier of the source predicts other shares in the target.
         """
         there, back, source = self._ways(estimator, X)
         labels = np.asarray(self.y_source)
@@ -227,28 +231,27 @@ class CircularValidation(BaseEstimator):
             raise ValueError(
                 f"y_source has {len(labels)} labels for {len(source)} rows of X_source."
             )
-        right = {}  # of every strategy, (n_source_rows, 3)
-        for name, strategy in STRATEGIES.items():
-            judge, Z = self._round_trip(strategy, there, back, source, X)
-            prepared = (_move if name == "move" else _stay)(None, there, source, labels, X)[0]
-            alike = self._predict_each_other(prepared, labels) == labels
-            right[name] = np.column_stack([judge.predict(Z) == labels, alike, alike]).astype(float)
-        choice = _simplest({name: rows.mean(axis=1) for name, rows in right.items()})
+        right = {
+            name: self._right(strategy, there, back, source, X)
+            for name, strategy in STRATEGIES.items()
+        }
         pvalue = two_sample_test(placed(there, source), placed(there, X), random_state=0).pvalue
-        is_mixed = _exceeds(right["stay"][:, 1], right["move"][:, 1])
-        self._say(choice, pvalue, is_mixed)
+        alike = say_alike(pvalue)
+        choice = "stay" if alike else _simplest(right)
+        if alike:
+            warn(f"{alike}.")
+        elif choice != "move" and self._shares_differ(placed(there, source), placed(there, X)):
+            warn(SHARES_DIFFER)
         return RoundTrips(choice, {name: float(r.mean()) for name, r in right.items()}, pvalue)
 
-    def _say(self, choice: str, pvalue: float, is_mixed: bool) -> None:
-        sentence = say_alike(pvalue)
-        if sentence is None and (choice == "reweight" or is_mixed):
-            sentence = (
-                "class shares seem to differ, because "
-                + ("moving mixes classes" if is_mixed else "reweighted classes do better")
-                + ": give y_source to fit, or train on the source as it is"
-            )
-        if sentence:
-            warn(sentence + ".")
+    def _right(self, strategy: Strategy, there: Any, back: Any, source: Any, X: Any) -> NDArray:
+        """Parts of the score of every source row: 1 where its label is right, else 0."""
+        labels = np.asarray(self.y_source)
+        judge, Z = self._round_trip(strategy, there, back, source, X)
+        prepare = _move if strategy is _move else _stay  # rows drawn twice would predict themselves
+        Z_there, _ = prepare(self.classifier, there, source, labels, X)
+        by_each_other = self._predict_each_other(Z_there, labels) == labels
+        return np.column_stack([judge.predict(Z) == labels, by_each_other, by_each_other]) * 1.0
 
     def _ways(self, estimator: Any, X: Any) -> tuple[Any, Any, Any]:
         """The flow to the target, one to the source, and the source's rows."""
@@ -273,6 +276,17 @@ class CircularValidation(BaseEstimator):
             Z = placed(back, X)
         return _train(self.classifier, Z, found), placed(back, source)
 
+    def _shares_differ(self, Z: NDArray, T: NDArray) -> bool:
+        """Whether classes are predicted more or less often in the target than in the source."""
+        labels = np.asarray(self.y_source)
+        predicted = [
+            self._predict_each_other(Z, labels),
+            _train(self.classifier, Z, labels).predict(T),
+        ]
+        known = np.unique(np.concatenate(predicted))
+        count = [[np.count_nonzero(side == label) for label in known] for side in predicted]
+        return len(known) > 1 and bool(chi2_contingency(count).pvalue <= LEVEL)
+
     def _predict_each_other(self, Z: NDArray, labels: NDArray) -> NDArray:
         """Labels of rows as predicted by those of the other folds."""
         folds = StratifiedKFold(5, shuffle=True, random_state=0)
@@ -281,16 +295,16 @@ class CircularValidation(BaseEstimator):
             return cross_val_predict(clone(self.classifier), Z, labels, cv=folds)
 
 
-def _exceeds(a: NDArray, b: NDArray) -> bool:
-    """Whether paired values exceed others by more than chance, on average."""
+def _exceeds(a: NDArray, b: NDArray, margin: float) -> bool:
+    """Whether paired values are larger, on average, by so many standard errors."""
     difference = a - b
-    return bool(difference.mean() > MARGIN * difference.std() / len(difference) ** 0.5)
+    return bool(difference.mean() > margin * difference.std(ddof=1) / len(difference) ** 0.5)
 
 
-def _simplest(rows: dict[str, NDArray]) -> str:
-    """The first strategy that no later one exceeds; rows are the parts of every source row."""
-    choice, *later = rows
+def _simplest(right: dict[str, NDArray]) -> str:
+    """The first strategy that no later one exceeds; of each, parts of the score of every row."""
+    choice, *later = right
     for name in later:
-        if _exceeds(rows[name], rows[choice]):
+        if _exceeds(right[name].mean(axis=1), right[choice].mean(axis=1), MARGIN):
             choice = name
     return choice
