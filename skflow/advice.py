@@ -62,14 +62,14 @@ def say_apart(share: float) -> str | None:
     --------
     >>> from skflow.advice import say_apart
     >>> say_apart(0.34)
-    '34 % of the source lie where the target has no rows: right if they drifted there; if they are
-    of a kind that the target lacks, leave them out'
+    "34 % of the source's rows lie where the target has no rows: right if they drifted there; if
+    they are of a kind that the target lacks, leave them out"
     >>> say_apart(0.02)
     """
     if share < APART:
         return None
     return (
-        f"{100 * share:.0f} % of the source lie where the target has no rows: right if they "
+        f"{100 * share:.0f} % of the source's rows lie where the target has no rows: right if they "
         "drifted there; if they are of a kind that the target lacks, leave them out"
     )
 

@@ -34,7 +34,7 @@ def classes(rng, n, share=0.5):
 def test_sentences():
     assert say_alike(0.41234) == "source and target do not differ (p = 0.41): nothing to move"
     assert say_alike(0.05) is None
-    assert say_apart(1 / 3).startswith("33 % of the source lie where the target has no rows")
+    assert say_apart(1 / 3).startswith("33 % of the source's rows lie where the target has no rows")
     assert say_apart(0.19) is None
 
 

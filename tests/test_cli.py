@@ -22,7 +22,7 @@ import skflow
 from skflow import SDFlowSampler, TableTransport
 from skflow.cli import main
 from skflow.cli._shell import one_line
-from skflow.metrics import energy_floor
+from skflow.metrics import energy_floor, two_sample_test
 from skflow.tabular import TableEncoder
 
 # old pandas and pyarrow, one with the other
@@ -158,6 +158,7 @@ def figures(out):
     lines = out[out.index("energy distance") :].split("\n\n")[0].splitlines()
     assert max(map(len, lines)) <= 100
     numbers = 1 + 2 * (lines[0].count("before") + lines[0].count("after") or 1)
+    numbers += lines[0].endswith("  p")
     rows = [line.rsplit(maxsplit=numbers) for line in lines[1:]]
     cells = {name.strip(): cells for name, *cells in rows}
     return {name: [float(cell.replace("-", "nan")) for cell in cells[name]] for name in cells}
@@ -196,12 +197,19 @@ def test_penguins(capsys):
 
 
 def test_compare(tables, capsys):
-    """Without --after; the floor is the metric's."""
+    """Without --after; the floor and the p-values are the metrics'."""
     assert run("compare", *tables, "--columns", "x,n,ok") == 0
     out, err = capsys.readouterr()
     table = figures(out)
     assert list(table) == ["whole table", "x", "n", "ok"]
-    assert all(len(line) == 3 for line in table.values())
+    assert all(len(line) == 4 for line in table.values())
+    assert table["x"][3] == 0.003  # the least possible, of three columns
+    assert table["whole table"][3] == 0.001
+    encoder = TableEncoder(pd.read_csv("target.csv"), ["ok"])
+    ok = (encoder.encode(pd.read_csv(name)) for name in tables)
+    p = two_sample_test(*ok, random_state=0).pvalue
+    # the largest of three is not adjusted; 6 standard errors of either 1000 permutations
+    assert table["ok"][3] == pytest.approx(p, abs=0.06)
     target = pd.read_csv("target.csv")
     encoder = TableEncoder(target, ["x"])
     floor = energy_floor(encoder.encode(target), 90)
@@ -209,6 +217,27 @@ def test_compare(tables, capsys):
     assert table["x"][2] > 10
     assert table["ok"][2] < 5
     assert err == ""
+
+
+def test_what_speaks_against_moving(capsys):
+    """Halves of one table, a third of one of them far off, and the p-values of what is left."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=180), "k": rng.choice(["a", "b"], 180)})
+    halves = frame[:90], frame[90:]
+    for name, half in zip("ab", halves, strict=True):
+        half.to_csv(f"{name}.csv", index=False)
+    assert run("compare", "a.csv", "b.csv") == 0
+    out = capsys.readouterr().out
+    p = figures(out)["whole table"][3]
+    assert f"Source and target do not differ (p = {p:.2g}): nothing to move." in out
+    assert run("transport", "a.csv", "b.csv", "-o", "moved.csv", "--steps", "3", "--no-report") == 0
+    assert "note: source and target do not differ (p = " in capsys.readouterr().err
+    far = halves[0].assign(x=np.where(np.arange(90) < 30, 50, halves[0]["x"]))
+    far.to_csv("a.csv", index=False)
+    assert run("compare", "a.csv", "b.csv") == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert re.search(r"3[3-6] % of the source's rows lie where the target has no rows", out)
+    assert "do not differ" not in out
 
 
 def test_compare_sees_categories_that_only_one_table_has(capsys):

@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from skflow import __version__
+from skflow.advice import find_alike
 from skflow.cli._chunks import ParquetRows, check_parquet, frame_of, write_moved
 from skflow.cli._files import check_output
 from skflow.cli._page import check_page, write_page
@@ -80,6 +81,9 @@ what the numbers mean:
   floor          the distance that as many fresh rows of the target would show, by chance alone.
   x floor        the distance as a multiple of the floor: about 1 is as good as it gets. Chance can
                  change the figure of a single comparison by half of it and more.
+  p              compare: how often chance alone makes two tables differ as much as these do, by
+                 1000 random divisions of the rows of both. Columns are tests of their own, adjusted
+                 (Holm): all of p <= 0.05 differ, with at most 5 % risk that any does not.
   copy           how near the new rows are to target rows, against how near those are to each
                  other: 0 for copies, about 1 for fresh rows.
   scramble       how far rows were moved, against the shortest way to the same result: 1 is the

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from skflow._utils import progress
+from skflow.cli._differences import pvalues, sentences
 from skflow.cli._shell import visible
 from skflow.generators import BaseGenerator
 from skflow.tabular import TableEncoder, TableTransport
@@ -262,6 +263,9 @@ def _table(names: list[str], quality: Quality) -> list[str]:
         multiples = ["-" if np.isnan(ratio) else _cell(ratio, 2).strip() for ratio in ratios]
         cells = [f"{_cell(v, decimals)}{r:>11}" for v, r in zip(line, multiples, strict=True)]
         lines.append(f"{name:{width}}{_cell(floor, decimals)}{''.join(cells)}")
+    if pvalues is not None:
+        cells = [f"{'p':>9}", *(f"{p:9.3f}" for p in pvalues)]
+        lines = [f"{line}{cell}" for line, cell in zip(lines, cells, strict=True)]
     return lines
 
 
