@@ -50,6 +50,21 @@ def test_tables_that_do_not_differ_are_found_so_and_others_are_not():
     assert find_alike(S[:49], X) is None  # too few for a test to tell anything
 
 
+def test_tables_are_told_when_they_are_fitted():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=120), "k": rng.choice(["a", "b"], 120)})
+    halves = frame[:60], frame[60:]
+    transport = TableTransport(quick(), random_state=0)
+    with pytest.warns(UserWarning, match=rf"^{ALIKE} \(p = [\d.]+\): nothing to move\.$") as caught:
+        transport.fit(halves[0], X_source=halves[1])
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        transport.fit(halves[0])  # no source
+        transport.fit(halves[0][:49], X_source=halves[1])  # too few rows
+        transport.fit(halves[0], X_source=halves[1].assign(x=halves[1]["x"] + 1))
+
+
 # ------------------------------------------------------------------------------------ no overlap
 def test_outlying_share_by_hand():
     Y = np.array([[0.0], [2.0], [3.0], [7.0]])  # nearest neighbours at 2, 1, 1 and 4

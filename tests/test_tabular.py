@@ -701,6 +701,7 @@ def test_many_levels_have_their_shares(n_levels):
         assert total_variation(table, target) < 1.5 * total_variation(fresh, target)
 
 
+@pytest.mark.filterwarnings("ignore:source and target do not differ:UserWarning")
 @every_seed
 @pytest.mark.parametrize("make", [make_table, make_awkward_table])
 def test_a_table_moved_onto_itself_stays_where_it_is(make, seed):

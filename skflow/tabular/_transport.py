@@ -27,6 +27,7 @@ from skflow._utils import (
     unwrap_source,
     warn,
 )
+from skflow.advice import find_alike
 from skflow.samplers import SDFlowSampler
 from skflow.tabular._encoder import (
     Matches,
@@ -232,6 +233,12 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         ValueError
             If X is empty, or a column occurs twice, is unknown, has infinite values or a dtype that
             cannot be moved, or if X_source does not fit; the message names it.
+
+        Warns
+        -----
+        UserWarning
+            If X_source and X do not differ, as far as a quick test of at most 500 rows of either
+            can tell; or if a column of X looks like something else than it was taken for.
         """
         with unfitted_on_failure(self):
             return self._fit(X, X_source, sample_weight)
@@ -271,6 +278,10 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         }
         self._is_frozen = X_source is not None
         sources = {} if X_source is None else self._check_reference(X_source)
+        if X_source is not None and weight is None:  # rows of unlike weights are no draw to test
+            sentence = find_alike(self.encoder_.encode(X_source), Z)
+            if sentence:
+                warn(f"{sentence}.")
         self.flows_ = {}
         self._matches: dict[tuple, Matches] = {}
         self._whitenings: dict[tuple, HalfWhitening] = {}
