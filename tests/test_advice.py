@@ -128,6 +128,26 @@ def test_rows_of_a_thinned_class_are_to_stay(seed):
     assert result.choice in ("stay", "reweight")
 
 
+class Scrambler(SDFlowSampler):
+    """Arrives at the target's distribution, in any order."""
+
+    def transform(self, X):
+        return np.random.default_rng(0).permutation(super().transform(X))
+
+
+def test_mixed_classes_count_against_moving():
+    rng = np.random.default_rng(0)
+    (S, y), (T, _) = classes(rng, 120), classes(rng, 100)
+    T = 0.5 * T + [1, 0]
+    flow = Scrambler(n_steps=15, random_state=0).fit(T)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # whatever it takes the class shares for
+        result = CircularValidation(KNeighborsClassifier(5), S, y).compare(flow, T)
+    assert result.choice != "move"
+    assert result.scores["move"] < (1 + 2 * 0.65) / 3  # labels of mixed rows are guessed
+    assert result.scores["stay"] >= 2 / 3 + 0.15  # and those of others are not
+
+
 def test_pipelines_tables_and_classifiers_without_probabilities():
     rng = np.random.default_rng(0)
     (S, y), (T, _) = classes(rng, 100), classes(rng, 80)

@@ -13,7 +13,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skflow import MMDFlowSampler, SDFlowOverSampler, SDFlowSampler, TableTransport
 from skflow.metrics import energy_distance, energy_floor, two_sample_test
-from skflow.samplers._over_sampler import STRATEGIES, resolve_strategy
+from skflow.samplers._over_sampler import STRATEGIES, _cast, resolve_strategy
 
 LABELS = np.repeat(["a", "b", "c"], [50, 20, 30])
 
@@ -161,6 +161,14 @@ def test_dtypes_of_arrays_stay(dtype):
     assert len(X_new) == 90
     if X.dtype.kind in "iub":  # whole numbers of the class's own
         assert set(np.unique(X_new[60:])) <= set(np.unique(X))
+
+
+def test_casts_round_and_stay_in_range():
+    drawn = np.array([-0.7, 0.4, 0.6, 254.8, 300.0])
+    assert _cast(drawn, np.dtype("uint8")).tolist() == [0, 0, 1, 255, 255]
+    assert _cast(drawn, np.dtype("int8")).tolist() == [-1, 0, 1, 127, 127]
+    assert _cast(pd.Series(drawn), pd.Int8Dtype()).tolist() == [-1, 0, 1, 127, 127]
+    assert _cast(drawn, np.dtype(bool)).tolist() == [False, False, True, True, True]
 
 
 def test_frames_of_numbers_keep_names_and_dtypes(table):
