@@ -47,7 +47,17 @@ EM_STEPS, EM_TOL = 10_000, 1e-9
 
 
 class ClassShares(NamedTuple):
-    """What `estimate_class_shares` finds."""
+    """What `estimate_class_shares` finds.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_classes,)
+        The classes, sorted.
+    shares : ndarray of shape (n_classes,)
+        Their shares of the target, summing to one.
+    source_weight : ndarray of shape (n_source_rows,)
+        Weights of source rows, summing to their number.
+    """
 
     classes: NDArray
     shares: NDArray

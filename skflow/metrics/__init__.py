@@ -12,7 +12,7 @@ from skflow.metrics._distances import (
     sliced_wasserstein_distance,
 )
 from skflow.metrics._quality import nearest_neighbor_ratio, outlying_share, transport_cost_ratio
-from skflow.metrics._tests import TwoSampleResult, holm_correction, two_sample_test
+from skflow.metrics._two_sample import TwoSampleResult, holm_correction, two_sample_test
 
 __all__ = [
     "TwoSampleResult",

@@ -98,7 +98,17 @@ def _train(classifier: Any, Z: NDArray, labels: NDArray) -> Any:
 
 
 class RoundTrips(NamedTuple):
-    """What `CircularValidation.compare` finds."""
+    """What `CircularValidation.compare` finds.
+
+    Attributes
+    ----------
+    choice : {"stay", "reweight", "move"}
+        What to do with the source.
+    scores : dict of str to float
+        The score of each of the three, between 0 and 1.
+    pvalue : float
+        Of the hypothesis that source and target do not differ.
+    """
 
     choice: str
     scores: dict[str, float]

@@ -13,7 +13,7 @@ from skflow.metrics import (
     maximum_mean_discrepancy,
     two_sample_test,
 )
-from skflow.metrics._tests import STATISTICS
+from skflow.metrics._two_sample import STATISTICS
 
 TURN = np.linalg.cholesky([[1, 0.8], [0.8, 1]])
 

@@ -39,7 +39,15 @@ BLOCK = 256  # permutations in one matrix product
 
 
 class TwoSampleResult(NamedTuple):
-    """What `two_sample_test` finds."""
+    """What `two_sample_test` finds.
+
+    Attributes
+    ----------
+    statistic : float
+        Of the two tables; not negative.
+    pvalue : float
+        Share of orders of the rows whose statistic is as large.
+    """
 
     statistic: float
     pvalue: float
