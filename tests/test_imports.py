@@ -15,9 +15,9 @@ ROOT = Path(__file__).parents[1]
 # import its own modules and _utils. skflow/__init__ may import whatever is public.
 MAY_IMPORT = {
     "__main__": {"cli"},
-    "cli": {"tabular", "samplers", "generators", "metrics", "plotting"},
-    "tabular": {"samplers", "generators", "flow", "metrics", "plotting"},
-    "samplers": {"flow", "fields", "alignment", "schedules", "metrics"},
+    "cli": {"tabular", "samplers", "generators", "metrics", "plotting", "advice"},
+    "tabular": {"samplers", "generators", "flow", "metrics", "plotting", "advice"},
+    "samplers": {"flow", "fields", "alignment", "schedules", "metrics", "class_shares"},
     "generators": {"flow", "fields", "alignment", "schedules", "metrics"},
     "flow": {"fields", "alignment", "schedules", "kernels"},
     "fields": {"kernels", "alignment", "schedules", "bandwidth"},

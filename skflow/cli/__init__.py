@@ -178,6 +178,8 @@ def _report_transport(
     if not is_chunked:
         _note_files(args, [source, target], transport.columns_)
     _note_columns(args, transport, source, target)
+    if not (args.generator or is_chunked):  # whose fit saw the source, and said so
+        _note_if_alike(args, transport, source, target)
     labels = ["(row labels)"] if isinstance(source, TextRows) and source.has_labels else []
     rest = [*labels, *(name for name in source.names if name not in transport.columns_)]
     if not args.quiet:
@@ -328,6 +330,15 @@ def _note_columns(
             f"{'the drawn part of ' * isinstance(target, ParquetRows)}the target has no "
             f"{column} {listed}: such rows get the {column} that goes with their other values",
         )
+
+
+def _note_if_alike(
+    args: argparse.Namespace, transport: TableTransport, source: Rows, target: Rows
+) -> None:
+    """Say that there was nothing to move."""
+    sentence = find_alike(transport.encode(source.frame), transport.encode(target.frame))
+    if sentence:
+        _note(args, sentence)
 
 
 def _note_files(args: argparse.Namespace, tables: Sequence[Rows], columns: Sequence[str]) -> None:

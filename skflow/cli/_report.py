@@ -197,8 +197,10 @@ def compare_quality(
     Z = encoder.encode(first.iloc[kept], name="A")
     capped = _capped(first, second)
     if after is None:
-        figures = {"distances": distances_to(encoder, [Z], Y)}
-        return encoder, quality_of(encoder, ["distance"], figures, capped)
+        p = pvalues(Z, Y, list(blocks_of(encoder).values()), seed)
+        figures = {"distances": distances_to(encoder, [Z], Y), "pvalues": p}
+        method = " ".join([*sentences(Z, Y, p[0]), capped])
+        return encoder, quality_of(encoder, ["distance"], figures, method)
     moved = encoder.encode(after.iloc[kept], name="C")
     figures = measure(encoder, Z, moved, Y, None, None, rng)
     advice = "If C was fitted to these very rows of B, it is nearer to them than to fresh ones."
@@ -251,7 +253,7 @@ def as_text(quality: Quality) -> str:
 
 
 def _table(names: list[str], quality: Quality) -> list[str]:
-    """Lines of floors, distances and their ratios."""
+    """Lines of floors, distances and their ratios, and of p-values if there are any."""
     distances = quality.figures["distances"]
     floors = distances[distances[:, 0] > 0, 0]
     decimals = int(np.clip(2 - np.floor(np.log10(min(floors, default=1.0))), 4, 8))
@@ -263,8 +265,8 @@ def _table(names: list[str], quality: Quality) -> list[str]:
         multiples = ["-" if np.isnan(ratio) else _cell(ratio, 2).strip() for ratio in ratios]
         cells = [f"{_cell(v, decimals)}{r:>11}" for v, r in zip(line, multiples, strict=True)]
         lines.append(f"{name:{width}}{_cell(floor, decimals)}{''.join(cells)}")
-    if pvalues is not None:
-        cells = [f"{'p':>9}", *(f"{p:9.3f}" for p in pvalues)]
+    if "pvalues" in quality.figures:
+        cells = [f"{'p':>9}", *(f"{p:9.3f}" for p in quality.figures["pvalues"])]
         lines = [f"{line}{cell}" for line, cell in zip(lines, cells, strict=True)]
     return lines
 
