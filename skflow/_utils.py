@@ -15,6 +15,7 @@ from sklearn.utils import check_array, check_random_state
 
 T = TypeVar("T")
 
+ABSENT = 1e-12  # weight over the largest, of rows that count for nothing
 WRAPPERS = {"skflow", "sklearn", "joblib"}  # who stands between a line of a user's and a warning
 
 
@@ -84,6 +85,12 @@ def check_weights(sample_weight: ArrayLike | None, X: Sized) -> NDArray | None:
     if weight.max() == 0:
         raise ValueError("sample_weight is zero everywhere: at least one row must count.")
     return weight
+
+
+def positive_weights(sample_weight: Any, X: NDArray) -> NDArray | None:
+    """Check weights, and replace zeros by what is nothing beside the others."""
+    weight = check_weights(sample_weight, X)
+    return None if weight is None else np.maximum(weight, ABSENT * weight.max())
 
 
 def normalize_weights(weight: NDArray | None, n_rows: int) -> NDArray:

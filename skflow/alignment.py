@@ -84,7 +84,13 @@ def _covariance(X: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
     return mean, R * np.outer(std, std)
 
 
-def affine_map(Y: NDArray, X: NDArray, weight: NDArray | None = None, blur: float = 0.0) -> Affine:
+def affine_map(
+    Y: NDArray,
+    X: NDArray,
+    weight: NDArray | None = None,
+    blur: float = 0.0,
+    weight_Y: NDArray | None = None,
+) -> Affine:
     """Return the map between the Gaussians of source and target.
 
     Parameters
@@ -97,6 +103,8 @@ def affine_map(Y: NDArray, X: NDArray, weight: NDArray | None = None, blur: floa
         Positive weights of the target rows.
     blur : float, default=0.0
         Noise level by which the target is blurred.
+    weight_Y : ndarray of shape (n_source_rows,), default=None
+        Positive weights of the source rows.
 
     Returns
     -------
@@ -105,7 +113,7 @@ def affine_map(Y: NDArray, X: NDArray, weight: NDArray | None = None, blur: floa
         only, and where correlations are degenerate, columns are rescaled each by itself.
     """
     m_p, s_p, C_p = _moments(X, weight)
-    m_q, s_q, R_q = _moments(Y, None)
+    m_q, s_q, R_q = _moments(Y, weight_Y)
     unit = max(s_p.max(), blur) or 1.0
     C_p = C_p * np.outer(s_p / unit, s_p / unit) + (blur / unit) ** 2 * np.eye(len(C_p))
     s_p = np.sqrt(np.diag(C_p))
@@ -128,7 +136,12 @@ def _optimal_map(C_q: NDArray, C_p: NDArray, scale: NDArray) -> NDArray:
 
 
 def conditional_map(
-    Y: NDArray, X: NDArray, weight: NDArray, kept: NDArray, blur: float = 0.0
+    Y: NDArray,
+    X: NDArray,
+    weight: NDArray,
+    kept: NDArray,
+    blur: float = 0.0,
+    weight_Y: NDArray | None = None,
 ) -> Affine:
     r"""Return the map that takes the regression of the source on some columns to the target's.
 
@@ -148,6 +161,8 @@ def conditional_map(
         The columns c.
     blur : float, default=0.0
         Noise level by which the target is blurred.
+    weight_Y : ndarray of shape (n_source_rows,), default=None
+        Positive weights of the source rows.
 
     Returns
     -------
@@ -155,10 +170,11 @@ def conditional_map(
         As `affine_map` returns it; columns c are mapped to themselves.
     """
     d, moved = Y.shape[1], np.delete(np.arange(Y.shape[1]), kept)
-    center = Y[:, kept].mean(axis=0, dtype=np.float64)
-    a_q, B_q, r_q = _regression(Y, normalize_weights(None, len(Y)), moved, kept, center)
+    w = normalize_weights(weight_Y, len(Y))
+    center = w @ Y[:, kept].astype(np.float64)
+    a_q, B_q, r_q = _regression(Y, w, moved, kept, center)
     a_p, B_p, r_p = _regression(X, weight, moved, kept, center)
-    m_q, S, m_p = affine_map(r_q, r_p, weight, blur)
+    m_q, S, m_p = affine_map(r_q, r_p, weight, blur, weight_Y)
     A = np.eye(d)
     A[np.ix_(moved, moved)] = S
     A[np.ix_(kept, moved)] = B_p - B_q @ S

@@ -32,6 +32,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize, nnls
+from scipy.spatial.distance import cdist
 from scipy.special import log_softmax, softmax
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -40,9 +41,18 @@ from sklearn.utils.validation import column_or_1d
 
 from skflow._utils import check_count, lookup
 
-__all__ = ["ClassShares", "bbse_shares", "em_shares", "estimate_class_shares"]
+__all__ = [
+    "ClassShares",
+    "bbse_shares",
+    "drifted_class_shares",
+    "em_shares",
+    "estimate_class_shares",
+]
 
 LEAST = 1e-3  # fewer trees or neighbours than its inverse know no smaller probability than zero
+MOST_ROWS = 500  # of either side, that distances are taken between
+STARTS = 0.05, 0.2, 0.4, 0.6, 0.8, 0.95  # shares of each class in turn, that a search begins with
+SHARE_TOL = 1e-3  # of the search, in log-odds and in the distance
 EM_STEPS, EM_TOL = 10_000, 1e-9
 
 
@@ -263,6 +273,115 @@ def estimate_class_shares(
         P_s, P_t = np.eye(len(classes))[P_s], np.eye(len(classes))[P_t]
     shares = estimate(P_s, y, P_t)
     return ClassShares(classes, shares, (shares * len(y) / count)[y])
+
+
+def drifted_class_shares(
+    X_source: ArrayLike,
+    y_source: ArrayLike,
+    X_target: ArrayLike,
+    target_weight: ArrayLike | None = None,
+    *,
+    random_state: int = 0,
+) -> ClassShares:
+    r"""Estimate the class shares of a target whose columns have drifted as well.
+
+    .. math:: \hat q = \arg\min_q \; 2 E_q‖T_q(x) - y‖ - E_q‖T_q(x) - T_q(x')‖, \qquad
+              T_q(x) = m_t + s_t \frac{x - m_q}{s_q}
+
+    The energy distance between target rows y and source rows x that are weighted to have the
+    shares q, and brought to the target's mean and standard deviation in every column. With the
+    wrong shares no such map makes the two alike. A classifier that is trained on rows which a flow
+    has moved could not tell: with any shares the flow makes them alike.
+
+    Parameters
+    ----------
+    X_source : array-like of shape (n_source_rows, n_features)
+        Source rows.
+    y_source : array-like of shape (n_source_rows,)
+        Their classes.
+    X_target : array-like of shape (n_target_rows, n_features)
+        Target rows.
+    target_weight : array-like of shape (n_target_rows,), default=None
+        Non-negative weights of the target rows.
+    random_state : int, default=0
+        Chooses the rows of tables with more than 500.
+
+    Returns
+    -------
+    result : ClassShares
+        As `estimate_class_shares` returns it.
+
+    Raises
+    ------
+    ValueError
+        If y_source has another length than X_source, is not of classes, or has fewer than two of
+        them or one of a single row.
+
+    References
+    ----------
+    Kawakubo, H., du Plessis, M. C. and Sugiyama, M. (2016). Computationally Efficient Class-Prior
+    Estimation under Class Balance Change Using Energy Distance. IEICE Transactions on Information
+    and Systems E99-D(1): without drift.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.class_shares import drifted_class_shares
+    >>> rng = np.random.default_rng(0)
+    >>> y, y_target = np.repeat(["a", "b"], [250, 250]), np.repeat(["a", "b"], [100, 400])
+    >>> X, X_target = (rng.normal(4.0 * (c == "b"))[:, None] for c in (y, y_target))
+    >>> drifted_class_shares(5 * X - 7, y, X_target).shares.round(1)
+    array([0.2, 0.8])
+    """
+    X, T = np.asarray(X_source, np.float64), np.asarray(X_target, np.float64)
+    classes, y = _check_classes(X, y_source)
+    count, rng = np.bincount(y), np.random.default_rng(random_state)
+    v = np.full(len(T), 1 / len(T)) if target_weight is None else np.asarray(target_weight, float)
+    some = _some_of_every_class(y, rng)
+    x, label, t = X[some], y[some], T[rng.choice(len(T), MOST_ROWS, p=v / v.sum())]
+    if len(T) <= MOST_ROWS:
+        t, v = T, v / v.sum()
+    else:
+        v = np.full(len(t), 1 / len(t))
+    scale = np.sqrt(v @ (t - v @ t) ** 2)
+    t = (t - v @ t)[:, scale > 0] / scale[scale > 0]
+    x = x[:, scale > 0]
+    within = np.bincount(label)
+
+    def distance(logit: NDArray) -> float:
+        w = (softmax(logit) / within)[label]
+        mean = w @ x
+        spread = np.sqrt(w @ (x - mean) ** 2)
+        z = (x - mean) / np.where(spread > 0, spread, 1.0)
+        return float(2 * w @ cdist(z, t) @ v - w @ cdist(z, z) @ w)
+
+    found = minimize(
+        distance,
+        min(_first_shares(count / len(y)), key=distance),
+        method="Nelder-Mead",
+        options={"xatol": SHARE_TOL, "fatol": SHARE_TOL * distance(np.log(count)) / len(count)},
+    )
+    shares = softmax(found.x)
+    return ClassShares(classes, shares, (shares * len(y) / count)[y])
+
+
+def _some_of_every_class(y: NDArray, rng: np.random.Generator) -> NDArray:
+    """Numbers of at most 500 rows, as many of every class as there are, or an equal share."""
+    if len(y) <= MOST_ROWS:
+        return np.arange(len(y))
+    most = MOST_ROWS // (y.max() + 1)
+    return np.concatenate(
+        [rng.permutation(np.flatnonzero(y == c))[: max(2, most)] for c in range(y.max() + 1)]
+    )
+
+
+def _first_shares(p: NDArray) -> list[NDArray]:
+    """Logs of the shares that a search begins with: the source's, and others of each class."""
+    starts = [p]
+    for c in range(len(p)):
+        rest = np.delete(p, c) / (1 - p[c])
+        starts += [np.insert((1 - share) * rest, c, share) for share in STARTS]
+    return [np.log(shares) for shares in starts]
 
 
 def _check_classes(X_source: Any, y_source: ArrayLike) -> tuple[NDArray, NDArray]:

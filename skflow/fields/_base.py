@@ -75,12 +75,15 @@ class Limits:
     own_bandwidths : ndarray of shape (n_features,), default=None
         Bandwidths of single columns that do not move, the same at all steps; 0 for the others,
         which follow σ. None is 0 for all.
+    weight : ndarray of shape (n_rows,), default=None
+        Positive weights of the moving rows; None is one each.
     """
 
     batch_size: int | None = None
     n_target: int | None = None
     by_row: bool = False
     own_bandwidths: NDArray | None = None
+    weight: NDArray | None = None
 
 
 ALL_ROWS = Limits()

@@ -286,6 +286,8 @@ class _CriticState(KernelState):
         """Teach the critic, and return its slope; see `FieldState.velocity`."""
         queries, p, q = self._populations(Z, Y, sigma)
         X, y, share = p.rows.rows, q.rows.rows, np.cumsum(p.rows.weight)
+        if self.limits.weight is not None:  # rows that count more are shown more often
+            y = y[draw_evenly(np.cumsum(q.rows.weight), len(y), self.rng)]
         for _ in range(self.n_updates if self.critic.is_updated else 1):
             x = X[draw_evenly(share, len(y), self.rng)]  # as many, and by their weights
             self.critic.learn(self._blurred(x, sigma), self._blurred(y, sigma), self.rng)

@@ -151,11 +151,14 @@ class KernelState(FieldState):
             p = KernelSum(p.rows[self._draw(size, p)])
         if size is not None and size < len(Y):
             if self._start is None:  # rows keep to their neighbours on the way
-                self._start = KernelSum(Y)
+                self._start = KernelSum(Y, self.limits.weight)
             numbers = self._draw(size, self._start)
         self.is_whole = p is every and numbers is None
-        queries, drawn = KernelSum(Z), slice(None) if numbers is None else numbers
-        rows = queries if Z is Y and numbers is None else KernelSum(Y[drawn])
+        weight = self.limits.weight
+        queries, drawn = KernelSum(Z, weight), slice(None)
+        rows = queries if Z is Y else KernelSum(Y, weight)
+        if numbers is not None:  # which are drawn in proportion to the weights
+            rows, drawn = KernelSum(Y[numbers]), numbers
         tol = 0.0 if self.limits.by_row else self.tol
         h, scale = self.limits.own_bandwidths, None
         if h is not None:

@@ -63,7 +63,7 @@ class Population:
         """Queries, in the coordinates that distances are taken in."""
         if self.scale is None:
             return Z
-        return KernelSum((Z.rows * self.scale).astype(Z.dtype))
+        return KernelSum((Z.rows * self.scale).astype(Z.dtype), Z.weight * Z.n_draws)
 
     def mean(
         self,

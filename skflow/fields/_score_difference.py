@@ -59,6 +59,7 @@ def log_ratio(
     bandwidth: Any,
     *,
     weight: NDArray | None = None,
+    weight_Y: NDArray | None = None,
     leave_out: bool = False,
 ) -> NDArray:
     r"""Log-ratio of two kernel densities, whose slope is the score difference.
@@ -73,8 +74,8 @@ def log_ratio(
         Rows of p and of q.
     bandwidth : float or str
         σ, resolved on X.
-    weight : ndarray of shape (n_rows,), default=None
-        Positive weights of X.
+    weight, weight_Y : ndarrays of shape (n_rows,), (n_source_rows,), default=None
+        Positive weights of X and of Y.
     leave_out : bool, default=False
         Whether Z is Y, and every row is to be left out of its own density.
 
@@ -86,7 +87,8 @@ def log_ratio(
     X, Y = X.astype(np.float64), Y.astype(np.float64)
     sigma = resolve_bandwidth(bandwidth, X, sample_weight=weight)
     log_p, log_q = (
-        rows.sums(Z, sigma, moment=False)[1] for rows in (KernelSum(X, weight), KernelSum(Y))
+        rows.sums(Z, sigma, moment=False)[1]
+        for rows in (KernelSum(X, weight), KernelSum(Y, weight_Y))
     )
     if leave_out and len(Y) > 1:  # a row's own kernel value is one
         rest = np.maximum(np.expm1(log_q + np.log(len(Y))), LONELY)

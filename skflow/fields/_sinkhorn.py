@@ -116,5 +116,8 @@ class SinkhornState(DifferenceState):
         f_q[last.q.numbers] += D_q.log_weight
         f_q[last.q.numbers] /= 2
         # a row that was not drawn counts as if it had been, and were alone with itself
-        f_q = np.minimum(f_q, np.log(last.q.rows.n_rows) / 2)
+        alone = np.log(last.q.rows.n_rows) / 2
+        if self.limits.weight is not None and self.is_whole:
+            alone = -last.q.rows.log_weight / 2
+        f_q = np.minimum(f_q, alone)
         return f_q + F, f_q

@@ -27,6 +27,7 @@ from skflow.kernels import GAUSSIAN, KernelSum, RadialKernel
 
 __all__ = ["Answer", "Difference", "DifferenceState", "Itself", "Mean", "Observed", "Term"]
 
+NOTHING = 1e-9  # weight over the largest, of a row that is not asked
 SPREAD_ROWS = 128  # rows whose velocities tell how much of all is noise
 
 # D at the queries, and the log of the kernel sum there (None where there is no such sum)
@@ -262,10 +263,12 @@ class DifferenceState(KernelState):
         step = self.step
         own = self.limits.own_bandwidths
         moves = slice(None) if own is None else own == 0
-        some = _spread_out(step.Z[:, moves])
+        w = np.ones(len(step.Z)) if self.limits.weight is None else self.limits.weight
+        some = _spread_out(step.Z[:, moves], w)
         v = (step.answers[0][0][some] - step.answers[1][0][some]).astype(np.float64)
         if own is not None:
             v[:, own > 0] = 0
+        v *= np.sqrt(w[some])[:, None]
         # what stands out in any direction counts; rows span no more of them than they are
         root, axes = np.linalg.svd(v, full_matrices=False)[1:]
         power, noise = root**2, np.zeros(len(root))
@@ -276,14 +279,16 @@ class DifferenceState(KernelState):
             variance = term.variance(step.Z[some], rows, step.sigma, answer, axes.T)
             if variance is None:
                 return None
-            noise += variance.sum(axis=0)
+            noise += (w[some][:, None] * variance).sum(axis=0)
         heard = power > 0
         ratio = np.min(noise[heard] / power[heard]) if heard.any() else np.nan
         return float(ratio) if np.isfinite(ratio) else None
 
 
-def _spread_out(Z: NDArray) -> NDArray:
+def _spread_out(Z: NDArray, weight: NDArray) -> NDArray:
     """Numbers of some rows, as far from the mean as others are, whatever the columns' order."""
-    distance = np.linalg.norm(Z.astype(np.float64) - Z.mean(axis=0, dtype=np.float64), axis=1)
+    counts = np.flatnonzero(weight > NOTHING * weight.max())
+    Z = Z[counts].astype(np.float64)
+    distance = np.linalg.norm(Z - Z.mean(axis=0), axis=1)
     place = np.linspace(0, len(Z) - 1, min(len(Z), SPREAD_ROWS)).astype(int)
-    return np.argsort(distance, kind="stable")[place]
+    return counts[np.argsort(distance, kind="stable")[place]]

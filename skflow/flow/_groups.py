@@ -32,6 +32,7 @@ def start_state(
     *,
     is_recorded: bool,
     own_bandwidths: NDArray | None = None,
+    weight: NDArray | None = None,
 ) -> FieldState:
     """Begin a flow of so many rows, in groups if they are many.
 
@@ -47,7 +48,7 @@ def start_state(
         Number of moving rows, and of target rows.
     is_recorded : bool
         Whether every row's steps will be repeated one by one: its rows are one population then.
-    own_bandwidths : ndarray of shape (n_features,), default=None
+    own_bandwidths, weight : ndarrays of shape (n_features,), (n_rows,), default=None
         See `Limits`.
 
     Returns
@@ -55,7 +56,7 @@ def start_state(
     state : FieldState
         The field's state, or those of groups.
     """
-    limits = Limits(by_row=is_recorded, own_bandwidths=own_bandwidths)
+    limits = Limits(by_row=is_recorded, own_bandwidths=own_bandwidths, weight=weight)
     if not is_auto(batch_size):
         return field.start(rng, replace(limits, batch_size=batch_size))
     if not field.supports_groups:
@@ -86,7 +87,11 @@ class Groups(FieldState):
         self, field: Field, n_groups: int, rng: np.random.Generator, limits: Limits
     ) -> None:
         seeds = rng.integers(2**63, size=n_groups)
-        self.states = [field.start(np.random.default_rng(seed), limits) for seed in seeds]
+        self.states = []
+        for i, seed in enumerate(seeds):
+            weight = None if limits.weight is None else limits.weight[i::n_groups]
+            own = replace(limits, weight=weight)
+            self.states.append(field.start(np.random.default_rng(seed), own))
 
     def velocity(self, Z: NDArray, Y: NDArray, sigma: float, step: int = 0) -> NDArray:
         """Velocities of all rows, each by its group; see `FieldState.velocity`."""

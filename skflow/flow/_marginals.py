@@ -131,7 +131,7 @@ class Marginal:
         step = self.values[np.minimum(np.searchsorted(total, level), last)]
         return np.where(beside, step, np.interp(level, middle, self.values))
 
-    def is_missed_by(self, y: NDArray) -> bool:
+    def is_missed_by(self, y: NDArray, weight: NDArray | None = None) -> bool:
         r"""Whether rows are farther from the column than fresh rows of it would be.
 
         By the energy distance, ``2 ∫ (G - F)²``, against its mean over as many fresh rows,
@@ -141,35 +141,42 @@ class Marginal:
         ----------
         y : ndarray of shape (n_rows,)
             Values of moved rows.
+        weight : ndarray of shape (n_rows,), default=None
+            Their weights, summing to one.
 
         Returns
         -------
         is_missed : bool
             The answer.
         """
-        y = np.sort(y)
+        order = np.argsort(y, kind="stable")
+        y, n = y[order], len(y) if weight is None else 1 / np.sum(weight**2)
         edges = np.union1d(y, self.values)
         total, inner = np.append(0, np.cumsum(self.share)), edges[:-1]
         F = total[np.searchsorted(self.values, inner, side="right")]
-        G = np.searchsorted(y, inner, side="right") / len(y)
-        energy, floor = np.stack([(G - F) ** 2, F * (1 - F) / len(y)]) @ np.diff(edges)
+        below = np.searchsorted(y, inner, side="right")
+        G = below / len(y) if weight is None else np.append(0, np.cumsum(weight[order]))[below]
+        energy, floor = np.stack([(G - F) ** 2, F * (1 - F) / n]) @ np.diff(edges)
         return bool(energy > floor)
 
-    def map_from(self, y: NDArray) -> MonotoneMap:
+    def map_from(self, y: NDArray, weight: NDArray | None = None) -> MonotoneMap:
         """The monotone map that gives rows the distribution of this column.
 
         Parameters
         ----------
         y : ndarray of shape (n_rows,)
             Values of moved rows.
+        weight : ndarray of shape (n_rows,), default=None
+            Their weights, summing to one.
 
         Returns
         -------
         map : MonotoneMap
             Equal values have equal images.
         """
-        knots, count = np.unique(y, return_counts=True)
-        level = (np.cumsum(count) - count / 2) / len(y)
+        knots, place = np.unique(y, return_inverse=True)
+        count = np.bincount(place, weights=weight)
+        level = (np.cumsum(count) - count / 2) / (len(y) if weight is None else 1)
         values = self.quantile(level)
         return MonotoneMap(knots, values, np.isin(values, self.values[self.is_atom]))
 
@@ -273,7 +280,11 @@ def unlike_marginals(Y: NDArray, marginals: Sequence[Marginal], n: float) -> NDA
 
 
 def missing_maps(
-    Y: NDArray, marginals: Sequence[Marginal], *, ties_only: bool = False
+    Y: NDArray,
+    marginals: Sequence[Marginal],
+    weight: NDArray | None = None,
+    *,
+    ties_only: bool = False,
 ) -> list[MonotoneMap | None]:
     """Maps of the columns that moved rows still miss, None of all others.
 
@@ -283,6 +294,8 @@ def missing_maps(
         Rows at the end of their flow.
     marginals : sequence of Marginal
         What every column is to be distributed like.
+    weight : ndarray of shape (n_rows,), default=None
+        Positive weights of the rows.
     ties_only : bool, default=False
         Whether columns without shared values need no map, because their distribution is not known
         well enough.
@@ -295,9 +308,10 @@ def missing_maps(
     """
     if len(Y) < MATCHED_ROWS:
         return [None] * len(marginals)
+    weight = None if weight is None else weight / weight.sum()
     return [
-        marginal.map_from(y)
-        if marginal.has_ties or (not ties_only and marginal.is_missed_by(y))
+        marginal.map_from(y, weight)
+        if marginal.has_ties or (not ties_only and marginal.is_missed_by(y, weight))
         else None
         for marginal, y in zip(marginals, Y.T, strict=True)
     ]

@@ -43,6 +43,7 @@ class ParticleFlow(BaseFlow):
     batch_size: Any
     n_reference: Any
     condition_on: Any
+    source_weight_: NDArray | None
     _recording: Recording | None
     _kept: NDArray
     _view: TargetView  # of flows that keep no column
@@ -85,7 +86,12 @@ class ParticleFlow(BaseFlow):
         return Y + flow.step_size(dY) * dY
 
     def _flow(
-        self, Y: NDArray, rng: np.random.Generator, is_source: bool = True
+        self,
+        Y: NDArray,
+        rng: np.random.Generator,
+        weight: NDArray | None = None,
+        *,
+        is_source: bool = True,
     ) -> tuple[Iterator[NDArray], Any, TargetView]:
         """Begin to move centred rows: what every step gives, each row's place in it, the target.
 
@@ -99,9 +105,10 @@ class ParticleFlow(BaseFlow):
             return self._loop(flow, apply_affine(Y, recording.affine)), slice(None), self._view
         # rows of a base are nobody's, and even: whatever they follow, nothing of theirs is lost
         sizes = self._new_step_sizes(self._fitted_defaults.shrinkage if is_source else 0.0)
-        view = self._view.given(Y, self.center_) if is_source else self._all_move()
+        view = self._view.given(Y, self.center_, weight) if is_source else self._all_move()
         order = lexicographic_order(Y)
-        steps = self._steps(Y[order], self._alignment(Y[order], view), rng, sizes, view)
+        Y, weight = Y[order], None if weight is None else weight[order]
+        steps = self._steps(Y, weight, self._alignment(Y, weight, view), rng, sizes, view)
         return steps, np.argsort(order), view
 
     def _all_move(self) -> TargetView:
@@ -111,6 +118,7 @@ class ParticleFlow(BaseFlow):
     def _steps(
         self,
         Y: NDArray,
+        weight: NDArray | None,
         affine: Affine | None,
         rng: np.random.Generator,
         step_sizes: StepSizes,
@@ -130,6 +138,7 @@ class ParticleFlow(BaseFlow):
             *n_rows,
             is_recorded=is_recorded,
             own_bandwidths=view.own_bandwidths,
+            weight=weight,
         )
         if len(kept):
             state = ConditionalState(state, ~np.isin(np.arange(Y.shape[1]), kept))
@@ -137,18 +146,19 @@ class ParticleFlow(BaseFlow):
             return self._loop(LiveFlow(state, rng, step_sizes, kept), Y)
         return self._loop(RecordedFlow(state, rng, step_sizes, kept, recording), Y)
 
-    def _alignment(self, Y: NDArray, view: TargetView) -> Affine | None:
+    def _alignment(self, Y: NDArray, weight: NDArray | None, view: TargetView) -> Affine | None:
         """The affine map that rows start with."""
         if self._fitted_defaults.align is None:
             return None
         with compute_threads(self.n_jobs):  # BLAS may round otherwise on several threads
             if len(view.kept):
-                return conditional_map(Y, view.rows, view.weight, view.kept, self._first_level())
-            return self._align(Y)
+                target = view.rows, view.weight, view.kept
+                return conditional_map(Y, *target, self._first_level(), weight)
+            return self._align(Y, weight)
 
-    def _align(self, Y: NDArray) -> Affine:
+    def _align(self, Y: NDArray, weight: NDArray | None) -> Affine:
         align = lookup(ALIGNMENTS, self._fitted_defaults.align, name="align")
-        return align(Y, self._target, self._weight, self._first_level())
+        return align(Y, self._target, self._weight, self._first_level(), weight)
 
     def _first_level(self) -> float:
         """By how much the target is blurred where rows start."""
@@ -159,18 +169,22 @@ class ParticleFlow(BaseFlow):
         total, label = len(self.sigmas_), type(self).__name__
         return progress(steps, total=total, verbose=self.verbose, label=label)
 
-    def _maps(self, moved: NDArray, view: TargetView) -> list[MonotoneMap | None]:
+    def _maps(
+        self, moved: NDArray, weight: NDArray | None, view: TargetView
+    ) -> list[MonotoneMap | None]:
         """What rows at the end of their flow still miss of every column."""
         if not (self.match_marginals and self.field_.fixes_target):
             return []
         if view.stands_for is None:
-            return missing_maps(moved, view.marginals)
+            return missing_maps(moved, view.marginals, weight)
         # estimated weights know a column's distribution less well than the flow does
-        return missing_maps(moved[view.stands_for], view.marginals, ties_only=True)
+        some = view.stands_for
+        weight = None if weight is None else weight[some]
+        return missing_maps(moved[some], view.marginals, weight, ties_only=True)
 
-    def _end(self, moved: NDArray, view: TargetView) -> NDArray:
+    def _end(self, moved: NDArray, view: TargetView, weight: NDArray | None = None) -> NDArray:
         """Rows at the end of their way, with the target's own values in columns that need it."""
-        maps = self._maps(moved, view) if self._recording is None else self._recording.maps
+        maps = self._maps(moved, weight, view) if self._recording is None else self._recording.maps
         for y, match in zip(moved.T, maps, strict=False):  # a flow under way has none
             if match is not None:
                 y[:] = match(y)
@@ -181,25 +195,32 @@ class ParticleFlow(BaseFlow):
         rows = check_rows(X_source, name="X_source", n_features=self.n_features_in_)
         rng = self._rng()
         most = REFERENCE_RANGE[1] if is_auto(self.n_reference) else self.n_reference
+        weight = self.source_weight_
         if len(rows) > most:
-            rows = rows[rng.choice(len(rows), most, replace=False)]
+            some = rng.choice(len(rows), most, replace=False)
+            rows, weight = rows[some], None if weight is None else weight[some]
         rows = (rows - self.center_).astype(self._target.dtype)
-        start = rows[lexicographic_order(rows)]
-        view = self._view.given(start, self.center_)
-        recording = Recording(start, self._alignment(start, view))
-        steps = self._recorded(recording, rng, view)
+        order = lexicographic_order(rows)
+        start, weight = rows[order], None if weight is None else weight[order]
+        view = self._view.given(start, self.center_, weight)
+        recording = Recording(start, self._alignment(start, weight, view), weight)
+        steps = self._recorded(recording, weight, rng, view)
         with compute_threads(self.n_jobs):  # once for the whole flow
             deque(self._shown(task.watch(steps, lambda: self._so_far(recording))), maxlen=0)
         return recording
 
     def _recorded(
-        self, recording: Recording, rng: np.random.Generator, view: TargetView
+        self,
+        recording: Recording,
+        weight: NDArray | None,
+        rng: np.random.Generator,
+        view: TargetView,
     ) -> Iterator[NDArray]:
         """Move the rows of a recording, and record that; a stopped flow ends where it is."""
         Y, sizes = recording.start, self._new_step_sizes(self._fitted_defaults.shrinkage)
-        for moved in self._steps(Y, recording.affine, rng, sizes, view, recording):
+        for moved in self._steps(Y, weight, recording.affine, rng, sizes, view, recording):
             if len(recording.steps) == self.n_steps:
-                recording.maps = self._maps(self._restore(moved, moved.dtype), view)
+                recording.maps = self._maps(self._restore(moved, moved.dtype), weight, view)
             yield moved
 
     def _so_far(self, recording: Recording) -> dict[str, Any]:

@@ -105,6 +105,8 @@ class Recording:
         The reference rows before the first step.
     affine : tuple of ndarrays or None
         The alignment.
+    weight : ndarray of shape (n_reference,), default=None
+        Weights of the reference rows.
     steps : list of RecordedStep
         The steps.
     maps : list of MonotoneMap or None
@@ -113,6 +115,7 @@ class Recording:
 
     start: NDArray
     affine: tuple[NDArray, NDArray, NDArray] | None = None
+    weight: NDArray | None = None
     steps: list[RecordedStep] = field(default_factory=list)
     maps: list[MonotoneMap | None] = field(default_factory=list)
 

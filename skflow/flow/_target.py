@@ -68,7 +68,7 @@ class TargetView:
     stands_for: NDArray | None = None
     own_bandwidths: NDArray | None = None
 
-    def given(self, Y: NDArray, center: NDArray) -> TargetView:
+    def given(self, Y: NDArray, center: NDArray, weight_Y: NDArray | None = None) -> TargetView:
         """The target as it would be if its kept columns were distributed like those of the source.
 
         Parameters
@@ -77,6 +77,8 @@ class TargetView:
             Centred source rows.
         center : ndarray of shape (n_features,)
             What was subtracted from the rows.
+        weight_Y : ndarray of shape (n_source_rows,), default=None
+            Positive weights of the source rows.
 
         Returns
         -------
@@ -85,7 +87,8 @@ class TargetView:
         """
         if not len(self.kept):
             return self
-        ratio = CovariateRatio(self.rows[:, self.kept], self.weight, Y[:, self.kept])
+        kept = self.kept
+        ratio = CovariateRatio(self.rows[:, kept], self.weight, Y[:, kept], weight_Y)
         weight = ratio.weight
         n = 1 / np.sum(weight**2)
         covered = ratio.overlaps.mean()
@@ -122,6 +125,8 @@ class CovariateRatio:
         Weights of the target rows, summing to one.
     Y : ndarray of shape (n_source_rows, n_columns)
         The same columns of the source.
+    weight_Y : ndarray of shape (n_source_rows,), default=None
+        Positive weights of the source rows.
 
     Attributes
     ----------
@@ -133,7 +138,9 @@ class CovariateRatio:
         Whether the ratio is within its bound at the source rows.
     """
 
-    def __init__(self, X: NDArray, weight: NDArray, Y: NDArray) -> None:
+    def __init__(
+        self, X: NDArray, weight: NDArray, Y: NDArray, weight_Y: NDArray | None = None
+    ) -> None:
         X, Y = X.astype(np.float64), Y.astype(np.float64)
         mean = weight @ X
         scale = np.sqrt(weight @ (X - mean) ** 2)
@@ -141,7 +148,9 @@ class CovariateRatio:
         x, y = (X - mean) / scale, (Y - mean) / scale
         h = resolve_bandwidth(BANDWIDTH, x, sample_weight=weight)
         self.bandwidths = h * scale
-        at_target, at_source = (-log_ratio(z, x, y, h, weight=weight) for z in (x, y))
+        at_target, at_source = (
+            -log_ratio(z, x, y, h, weight=weight, weight_Y=weight_Y) for z in (x, y)
+        )
         bound = np.log(LARGEST_RATIO)
         ratio = np.exp(np.clip(at_target, -SMALLEST_LOG, bound))
         self.weight = weight * ratio / (weight @ ratio)

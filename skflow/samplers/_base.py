@@ -27,10 +27,12 @@ from skflow._utils import (
     call_for_rows,
     check_count,
     check_rows,
+    draw_evenly,
     draw_rows,
     is_auto,
     lookup,
     make_generator,
+    positive_weights,
     refuse_source_as_y,
     unfitted_on_failure,
     unwrap_source,
@@ -41,6 +43,7 @@ from skflow.alignment import (
     gaussian_base,
     uniform_base,
 )
+from skflow.class_shares import drifted_class_shares
 from skflow.fields._score_difference import log_ratio
 from skflow.flow import (
     compute_threads,
@@ -97,6 +100,9 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         target too. Their units do not matter. ``sample`` keeps nothing.
     """
 
+    # the source's labels belong to the fit like the source itself
+    __metadata_request__fit = {"X_source": True, "y_source": True}  # noqa: RUF012
+
     n_steps: int = 50
     batch_size: Any = "auto"
     base: Any = "gaussian"
@@ -115,6 +121,7 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         y: None = None,
         *,
         X_source: ArrayLike | None = None,
+        y_source: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> BaseSampler:
         """Learn the target, and the way of a source onto it if one is given.
@@ -132,6 +139,12 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
             ``transform`` then moves every row on its own through the frozen flow. scikit-learn's
             callbacks (``set_callbacks``, from scikit-learn 1.9) see every step, and may end the
             flow after it.
+        y_source : array-like of shape (n_source_rows,), default=None
+            Classes of the source rows. If given, the target's class shares are estimated without
+            labels (`skflow.class_shares.drifted_class_shares`), and the source rows are weighted so
+            that theirs agree: a class that has become rare stays itself, instead of making room for
+            another. ``class_shares_`` and ``source_weight_`` are what was found; a classifier that
+            is trained on moved rows should get these weights.
         sample_weight : array-like of shape (n_rows,), default=None
             Non-negative weights of the target rows; a row of weight two counts as two rows.
 
@@ -154,10 +167,22 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         with unfitted_on_failure(self):
             n_rows = self._fit_target(X, sample_weight, X_source)
             self._source_as_long = not is_whole and np.shape(X_source)[:1] == (n_rows,)
+            self._weigh_source(X_source, y_source)
             if X_source is not None:
                 self._end_at(self._record(X_source, task))
         task.end()
         return self
+
+    def _weigh_source(self, X_source: ArrayLike | None, y_source: ArrayLike | None) -> None:
+        """Find the weights that give the source the class shares of the target."""
+        self.classes_, self.class_shares_, self.source_weight_ = None, None, None
+        if y_source is None:
+            return
+        if X_source is None:
+            raise ValueError("y_source was given without X_source: give the rows that it labels.")
+        rows = check_rows(X_source, name="X_source", n_features=self.n_features_in_)
+        found = drifted_class_shares(rows, y_source, self.target_, self._weight)
+        self.classes_, self.class_shares_, self.source_weight_ = found
 
     @property
     def source_(self) -> NDArray | None:
@@ -182,6 +207,7 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         y: None = None,
         *,
         X_source: ArrayLike | None = None,
+        y_source: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> NDArray:
         """Fit, and return X as it is: the target is where it should be.
@@ -197,6 +223,8 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
             Ignored.
         X_source : array-like of shape (n_source_rows, n_features), default=None
             Source rows, see ``fit``.
+        y_source : array-like of shape (n_source_rows,), default=None
+            Their classes, see ``fit``.
         sample_weight : array-like of shape (n_rows,), default=None
             Non-negative weights of the target rows.
 
@@ -205,10 +233,10 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         X : ndarray of shape (n_rows, n_features)
             A copy of X, or X moved.
         """
-        self.fit(X, y, X_source=X_source, sample_weight=sample_weight)
+        self.fit(X, y, X_source=X_source, y_source=y_source, sample_weight=sample_weight)
         return np.array(check_rows(X, name="X")) if self.field_.fixes_target else self.transform(X)
 
-    def transform(self, X: ArrayLike) -> NDArray:
+    def transform(self, X: ArrayLike, *, sample_weight: ArrayLike | None = None) -> NDArray:
         """Move source rows onto the target.
 
         Without ``X_source`` at ``fit`` the rows are moved as one population, so that a row's result
@@ -221,6 +249,10 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         ----------
         X : array-like of shape (n_rows, n_features)
             Source rows.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Non-negative weights of the rows as a population: a row of weight two counts as two
+            rows, one of weight zero is moved, but counts for no other. Through a frozen flow every
+            row goes its own way whatever it weighs.
 
         Returns
         -------
@@ -233,10 +265,11 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
             If there are too few rows to be a population.
         """
         Y, X = self._source(X)
+        weight = positive_weights(sample_weight, X)
         with compute_threads(self.n_jobs):  # once for the whole flow
-            steps, place, view = self._flow(Y, self._rng())
+            steps, place, view = self._flow(Y, self._rng(), weight)
             moved = deque(self._shown(steps), maxlen=1).pop()[place]
-        return self._kept_as_in(X, self._end(self._restore(moved, X.dtype), view))
+        return self._kept_as_in(X, self._end(self._restore(moved, X.dtype), view, weight))
 
     def _kept_as_in(self, X: NDArray, moved: NDArray) -> NDArray:
         """Rows with the very values that they had in columns that stay."""
@@ -325,7 +358,10 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
     def _draw_base(self, n: int, rng: np.random.Generator) -> NDArray:
         """Centred rows of the base distribution, or of the reference source if there is one."""
         if self._recording is not None:
-            return draw_rows(self._recording.start, n, rng)
+            recording = self._recording
+            if recording.weight is None:
+                return draw_rows(recording.start, n, rng)
+            return recording.start[draw_evenly(np.cumsum(recording.weight), n, rng)]
         if isinstance(self.base, str):
             draw = lookup(BASES, self.base, name="base")
             return draw(n, self._target, self._weight, rng).astype(self._target.dtype)

@@ -174,7 +174,7 @@ class DiscriminatorFlowSampler(BaseSampler):
         unlike = unlike_marginals(Y, self._marginals, 1 / np.sum(self._weight**2))
         return np.where(unlike, super()._matched(Y), Y)
 
-    def _align(self, Y: NDArray) -> Affine:
+    def _align(self, Y: NDArray, weight: NDArray | None) -> Affine:
         return self._affine
 
     def _is_population(self) -> bool:
