@@ -41,8 +41,8 @@ numpydoc_show_class_members = False  # the template of a class lists its methods
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
-# The examples are shown, not run: all of them together take an hour, and .ci/run runs each in its fast
-# mode. Their figures were made by whole runs, and are in docs/figures.
+# The examples are shown, not run, because all of them together take an hour; .ci/run runs each in
+# its fast mode. Their figures were made by whole runs, and are in docs/figures.
 sphinx_gallery_conf = {
     "examples_dirs": str(EXAMPLES.relative_to(DOCS)),
     "gallery_dirs": "auto_examples",
@@ -51,6 +51,7 @@ sphinx_gallery_conf = {
     "reset_modules": (),
     "backreferences_dir": "backreferences",
     "doc_module": ("skflow",),
+    "default_thumb_file": str(DOCS / "_static" / "prints_a_table.png"),
     "download_all_examples": False,
     "remove_config_comments": True,
     "show_signature": False,
@@ -70,7 +71,8 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"index": [], "api": [], "changelog": []}
+# Pages without others beside them have nothing to navigate in.
+html_sidebars = {name: [] for name in ("index", "getting_started", "theory")}
 
 
 def copy_examples() -> None:
@@ -115,8 +117,14 @@ def quote_trailing_underscores(
     lines[:] = [line.replace("(n_features_in_,)", "(`n_features_in_`,)") for line in lines]
 
 
+def close_doctests(app: Any, name: str, source: list[str]) -> None:
+    """Drop the blank line that ends a doctest, which must not show."""
+    source[0] = source[0].replace("\n\n```\n", "\n```\n")
+
+
 def setup(app: Any) -> None:
     """Prepare the examples before sphinx-gallery looks for them."""
     copy_examples()
+    app.connect("source-read", close_doctests)
     app.connect("autodoc-skip-member", skip_foreign_members)
     app.connect("autodoc-process-docstring", quote_trailing_underscores, priority=400)

@@ -1,9 +1,9 @@
-"""The code in these pages is tested: ``pytest --doctest-glob='*.md' docs``, in the repository's root."""
+"""The code of these pages is tested: ``pytest --doctest-glob='*.md' docs`` in the repository."""
 
 import pytest
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Ignore the warning that the pages explain: Dream's penguins lack a species of Biscoe's."""
     for item in items:
-        # the penguins of Dream lack a species of Biscoe, which is what the pages are about
         item.add_marker(pytest.mark.filterwarnings("ignore:source's column 'species' has values"))

@@ -1,8 +1,8 @@
 """A table in motion: four measurements of penguins, at every step of a flow.
 
-The penguins of the island of Biscoe are moved onto those of Dream. The left half shows six rows of the
-table as their numbers change; the right half shows all rows, and the target in grey. The flow stays
-in the units of the table, because ``StandardScaler`` is undone after every step.
+The penguins of the island of Biscoe are moved onto those of Dream. The left half shows six rows of
+the table while their numbers change; the right half shows all rows, and the target in grey. The
+flow works on standardised columns, and every step is shown in the units of the table.
 
 Writes ``moving_table.gif`` into the current directory.
 """

@@ -111,6 +111,16 @@ def affine_map(
     m_q, A, m_p : ndarrays of shape (n_features,), (n_features, n_features), (n_features,)
         T takes y to ``(y - m_q) A + m_p``. Columns that are constant on either side are shifted
         only, and where correlations are degenerate, columns are rescaled each by itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.alignment import affine_map, apply_affine
+    >>> rng = np.random.default_rng(0)
+    >>> source, target = rng.normal(size=(200, 2)), rng.normal([3.0, 0.0], [2.0, 0.5], (200, 2))
+    >>> moved = apply_affine(source, affine_map(source, target))
+    >>> np.allclose(moved.mean(axis=0), target.mean(axis=0))
+    True
     """
     m_p, s_p, C_p = _moments(X, weight)
     m_q, s_q, R_q = _moments(Y, weight_Y)
@@ -209,6 +219,14 @@ def apply_affine(Y: NDArray, affine: Affine | None) -> NDArray:
     -------
     moved : ndarray of shape (n_source_rows, n_features)
         T(Y), with the dtype of Y.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.alignment import apply_affine
+    >>> mean, matrix, target_mean = np.zeros(2), np.diag([2.0, 1.0]), np.ones(2)
+    >>> apply_affine(np.array([[1.0, 1.0]]), (mean, matrix, target_mean))
+    array([[3., 2.]])
     """
     if affine is None:
         return Y
@@ -243,6 +261,17 @@ def told_apart(
     -------
     distinct : ndarray of shape (n_rows, n_features)
         Y itself if no two rows are equal.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.alignment import told_apart
+    >>> Y = np.array([[0.0], [1.0], [1.0]])
+    >>> told_apart(Y, 0.1, np.random.default_rng(0))[:2]
+    array([[0.],
+           [1.]])
+    >>> len(np.unique(told_apart(Y, 0.1, np.random.default_rng(0))))
+    3
     """
     is_equal = np.append(False, np.all(Y[1:] == Y[:-1], axis=1))
     if not is_equal.any():
@@ -259,6 +288,28 @@ def even_uniform(n: int, d: int, rng: np.random.Generator) -> NDArray:
 
     The first n rows of any n are spread more evenly than independent ones, above all in their first
     coordinates.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+    d : int
+        Number of columns.
+    rng : numpy.random.Generator
+        Scrambles the sequence.
+
+    Returns
+    -------
+    u : ndarray of shape (n, d)
+        The rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.alignment import even_uniform
+    >>> u = even_uniform(64, 2, np.random.default_rng(0))
+    >>> np.histogram(u[:, 0], bins=4, range=(0, 1))[0]  # as many rows in every quarter
+    array([16, 16, 16, 16])
     """
     u = Sobol(d, seed=rng).random_base2(int(np.ceil(np.log2(n))))[:n]
     return np.clip(u, TINY, 1 - TINY)
@@ -268,6 +319,31 @@ def gaussian_base(n: int, X: NDArray, weight: NDArray | None, rng: np.random.Gen
     """Draw n rows of the Gaussian with the target's mean and (shrunk) covariance.
 
     A scrambled Sobol sequence (`even_uniform`), its first coordinates along the widest axes.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+    X : ndarray of shape (n_rows, n_features)
+        Target rows.
+    weight : ndarray of shape (n_rows,) or None
+        Weights of the target rows.
+    rng : numpy.random.Generator
+        Source of the draw.
+
+    Returns
+    -------
+    rows : ndarray of shape (n, n_features)
+        The rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.alignment import gaussian_base
+    >>> X = np.random.default_rng(0).normal([5.0, 0.0], [1.0, 3.0], (100, 2))
+    >>> rows = gaussian_base(256, X, None, np.random.default_rng(1))
+    >>> np.abs(rows.mean(axis=0) - X.mean(axis=0)).max() < 0.1
+    np.True_
     """
     mean, C = _covariance(X, weight)
     value, vector = np.linalg.eigh(C)
@@ -276,7 +352,33 @@ def gaussian_base(n: int, X: NDArray, weight: NDArray | None, rng: np.random.Gen
 
 
 def uniform_base(n: int, X: NDArray, weight: NDArray | None, rng: np.random.Generator) -> NDArray:
-    """Draw n rows of the uniform distribution on the target's bounding box."""
+    """Draw n rows of the uniform distribution on the target's bounding box.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+    X : ndarray of shape (n_rows, n_features)
+        Target rows.
+    weight : ndarray of shape (n_rows,) or None
+        Weights of the target rows; the bounding box ignores them.
+    rng : numpy.random.Generator
+        Source of the draw.
+
+    Returns
+    -------
+    rows : ndarray of shape (n, n_features)
+        The rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.alignment import uniform_base
+    >>> X = np.array([[0.0, 10.0], [1.0, 30.0]])
+    >>> rows = uniform_base(100, X, None, np.random.default_rng(0))
+    >>> bool((rows >= [0, 10]).all() and (rows <= [1, 30]).all())
+    True
+    """
     return rng.uniform(X.min(axis=0), X.max(axis=0), (n, X.shape[1]))
 
 

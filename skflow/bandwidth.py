@@ -195,6 +195,14 @@ def named_bandwidth(bandwidth: Any, rows: NDArray, weight: NDArray, *, name: str
     -------
     sigma : float
         The bandwidth.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.bandwidth import named_bandwidth
+    >>> rows, weight = np.array([[0.0], [1.0], [3.0]]), np.full(3, 1 / 3)
+    >>> named_bandwidth("2*nn", rows, weight, name="sigma")  # distances to the next row: 1, 1, 2
+    2.0
     """
     if isinstance(bandwidth, Real):
         return check_scale(bandwidth, name=name)

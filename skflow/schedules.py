@@ -68,7 +68,20 @@ AUTO_FACTOR, AUTO_SLOPE = 1.0, 4.5
 
 
 class Schedule(BaseEstimator, ABC):
-    """Base class: two ends resolved by ``fit``, and a curve between them."""
+    """Base class: two ends resolved by ``fit``, and a curve between them.
+
+    A schedule of one's own has two parameters, ``sigma_max`` and ``sigma_min``, and a ``_curve``.
+    ``sigmas(n_steps)`` evaluates it.
+
+    Examples
+    --------
+    >>> from skflow.schedules import LinearSchedule, Schedule
+    >>> schedule = LinearSchedule(sigma_max=1.0, sigma_min=0.5)
+    >>> isinstance(schedule, Schedule)
+    True
+    >>> schedule.fit([[0.0], [1.0]]).sigmas(3)
+    array([1.  , 0.75, 0.5 ])
+    """
 
     sigma_max: Any
     sigma_min: Any
@@ -327,6 +340,12 @@ def make_schedule(schedule: Any, name: str = "schedule") -> Schedule:
     ------
     ValueError
         If the name is unknown.
+
+    Examples
+    --------
+    >>> from skflow.schedules import make_schedule
+    >>> make_schedule("karras")
+    KarrasSchedule()
     """
     return from_registry(SCHEDULES, schedule, Schedule, name=name)
 

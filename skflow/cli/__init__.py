@@ -567,6 +567,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     code : int
         0, or 2 for input it cannot work with, 130 for an interrupt, 141 for a closed pipe, 128 + n
         for a signal n.
+
+    Examples
+    --------
+    >>> from skflow.cli import main
+    >>> main(["compare", "no-such-file.csv", "no-such-file.csv"])
+    2
     """
     try:
         with stopping():

@@ -69,6 +69,15 @@ class TableEncoder:
         If the target is not a DataFrame.
     ValueError
         If it is empty, or a column occurs twice, has infinite values or cannot be moved.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skflow.tabular import TableEncoder
+    >>> table = pd.DataFrame({"kind": ["bun", "roll", "bun", "roll"], "grams": [50, 60, 55, 65]})
+    >>> encoder = TableEncoder(table)
+    >>> encoder.encode(table).shape == (4, encoder.width)
+    True
     """
 
     def __init__(
@@ -315,13 +324,61 @@ def check_frame(X: Any, name: str) -> None:
 
 
 def check_finite(X: pandas.DataFrame, columns: list, name: str) -> None:
-    """Raise an error if a column has infinite values."""
+    """Raise an error if a column has infinite values.
+
+    Parameters
+    ----------
+    X : DataFrame
+        A table.
+    columns : list
+        The columns to look at.
+    name : str
+        What to call the table in the error.
+
+    Raises
+    ------
+    ValueError
+        If there are such values; the message names the columns, and how many values.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skflow.tabular import check_finite
+    >>> check_finite(pd.DataFrame({"a": [1.0, float("inf")]}), ["a"], "X")
+    Traceback (most recent call last):
+        ...
+    ValueError: X has infinite values in 'a' (1): make them missing, or drop those rows.
+    """
     count = {c: _count_infinite(X[c]) for c in columns}
     _refuse(count, f"{name} has infinite values", "make them missing, or drop those rows")
 
 
 def check_complete(X: pandas.DataFrame, columns: list, name: str) -> None:
-    """Raise an error if a column has missing or infinite values."""
+    """Raise an error if a column has missing or infinite values.
+
+    Parameters
+    ----------
+    X : DataFrame
+        A table.
+    columns : list
+        The columns to look at.
+    name : str
+        What to call the table in the error.
+
+    Raises
+    ------
+    ValueError
+        If there are such values; the message names the columns, and how many values.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skflow.tabular import check_complete
+    >>> check_complete(pd.DataFrame({"a": [1.0, None]}), ["a"], "X")
+    Traceback (most recent call last):
+        ...
+    ValueError: X has missing or infinite values in 'a' (1): drop those rows (dropna) or ...
+    """
     count = {c: int(X[c].isna().sum()) or _count_infinite(X[c]) for c in columns}
     advice = "drop those rows (dropna) or fill them in (fillna)"
     _refuse(count, f"{name} has missing or infinite values", advice)

@@ -39,7 +39,24 @@ SHORT_DECIMALS = 7  # the most that tell two float32 apart
 
 
 def import_pandas() -> Any:
-    """Return pandas, or say how to install it."""
+    """Return pandas, or say how to install it.
+
+    Returns
+    -------
+    pandas : module
+        The library.
+
+    Raises
+    ------
+    ImportError
+        If it is not installed; the message names the extra that has it.
+
+    Examples
+    --------
+    >>> from skflow.tabular import import_pandas
+    >>> import_pandas().__name__
+    'pandas'
+    """
     try:
         import pandas
     except ImportError:
