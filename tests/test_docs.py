@@ -25,8 +25,8 @@ def listed_objects() -> list[object]:
     for line in (DOCS / "api.rst").read_text(encoding="utf-8").splitlines():
         if line.startswith(".. currentmodule::"):
             module = importlib.import_module(line.split()[-1])
-        elif re.fullmatch(r"   \w+", line):
-            found.append(getattr(module, line.strip()))
+        elif match := re.fullmatch(r"(?:   |\.\. data:: )(\w+)", line):
+            found.append(getattr(module, match[1]))
     return found
 
 
