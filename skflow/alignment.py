@@ -241,10 +241,10 @@ def apply_affine(Y: NDArray, affine: Affine | None) -> NDArray:
 def told_apart(
     Y: NDArray, width: float, rng: np.random.Generator, kept: NDArray | None = None
 ) -> NDArray:
-    """Rows in lexicographic order, of which those that were equal are so no more.
+    """Add noise to repeated rows, so that no two rows are equal.
 
-    Equal rows would go one way together. So near to each other they repel each other until they
-    fill their part.
+    Equal rows would move together. A little apart they repel each other, and spread over the part
+    of the target that they stand for.
 
     Parameters
     ----------

@@ -122,7 +122,7 @@ def energy_floor(
     weight_Y: ArrayLike | None = None,
     n_jobs: int | None = None,
 ) -> float:
-    r"""Energy distance to expect between Y and n fresh rows of Y's own distribution.
+    r"""Expected energy distance between Y and n fresh rows of the same distribution.
 
     .. math:: E[\text{energy}] = (1/n + 1/m) \, E‖y - y'‖, \quad y ≠ y' \text{ rows of Y}
 
@@ -429,7 +429,7 @@ def floor(
     sample_weight: ArrayLike | None = None,
     random_state: Any = 0,
 ) -> float:
-    r"""What a distance shows between n fresh rows and the rest of a table, on average.
+    r"""Mean distance between n rows drawn from a table and the rest of the table.
 
     .. math:: \frac1R Σ_{r=1}^{R} \text{metric}(X_{A_r}, X_{B_r}), \quad |A_r| = n, \;
               A_r ∪ B_r \text{ all rows}

@@ -35,7 +35,7 @@ def nearest_neighbor_ratio(
     weight_Y: ArrayLike | None = None,
     weight_fresh: ArrayLike | None = None,
 ) -> float:
-    r"""Copying: how near rows lie to target rows, against how near target rows lie to each other.
+    r"""Copying: distances of rows to the nearest target row, over those among target rows.
 
     .. math:: \frac{\text{median}_i \min_j ‖x_i - y_j‖}
                    {\text{median}_j \min_{k ≠ j} ‖y_j - y_k‖}
@@ -160,7 +160,7 @@ def transport_cost_ratio(
     max_rows: int = 2000,
     random_state: Any = 0,
 ) -> float:
-    r"""Scrambling: how far rows went, against the shortest way to the same result.
+    r"""Scrambling: how far rows were moved, over the shortest way to the same result.
 
     .. math:: \sqrt{\frac{Σ_i w_i ‖\bar x_i - \bar y_i‖²}
                          {\min_π Σ_{ij} π_{ij} ‖\bar x_i - \bar y_j‖²}}, \qquad
