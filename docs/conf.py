@@ -71,8 +71,9 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-# Pages without others beside them have nothing to navigate in.
-html_sidebars = {name: [] for name in ("index", "getting_started", "theory")}
+# Pages without others beside them have nothing to navigate in, and wide tables need the width.
+NO_SIDEBAR = ("index", "getting_started", "theory", "quality", "performance")
+html_sidebars = {name: [] for name in NO_SIDEBAR}
 
 
 def copy_examples() -> None:
