@@ -118,7 +118,9 @@ def check_round_trip(values):
     assert plain.index.equals(values.index)
     assert plain.isna().tolist() == values.isna().tolist()
     same(kind.write(plain), values)
-    same(pickle.loads(pickle.dumps(kind)).write(plain), values)
+    stored = pickle.loads(pickle.dumps(kind))
+    same(stored.write(plain), values)
+    same(stored.read(values), plain)
     same(values, before)
     return kind, plain
 

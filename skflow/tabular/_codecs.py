@@ -33,6 +33,7 @@ from scipy.stats import skew, yeojohnson_normmax
 from skflow._utils import normalize_weights
 from skflow.flow import Marginal, MonotoneMap
 from skflow.tabular._frames import import_pandas
+from skflow.tabular._plain import PlainState
 
 if TYPE_CHECKING:
     import pandas
@@ -138,7 +139,7 @@ class NumberMatch:
     missing: float
 
 
-class Number:
+class Number(PlainState):
     """Integers, floats, dates and durations: ``(b(x) - mean) / std``, b being a `Bend`.
 
     A constant column has no such coordinate. Where the target's values share a grid, rows are
@@ -332,7 +333,7 @@ def _numbers(column: pandas.Series) -> tuple[NDArray, NDArray]:
     return x, missing
 
 
-class Category:
+class Category(PlainState):
     r"""Categories, text and booleans: corner c of a regular simplex, ``e_c / sqrt(Σ p (1 - p))``.
 
     The k corners span k - 1 dimensions; one-hot rows, rotated into their own plane, have the same

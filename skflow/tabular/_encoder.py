@@ -12,6 +12,7 @@ from skflow.flow import MATCHED_ROWS
 from skflow.tabular._codecs import Category, Number, linear_relations
 from skflow.tabular._frames import import_pandas
 from skflow.tabular._kinds import Kind, almost_numbers, kind_of, looks_like_dates
+from skflow.tabular._plain import PlainState
 
 if TYPE_CHECKING:
     import pandas
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 
-class TableEncoder:
+class TableEncoder(PlainState):
     """The columns of a table, side by side in one unit-free space.
 
     Parameters

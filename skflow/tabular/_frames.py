@@ -144,6 +144,23 @@ class Restore:
         """Return what a fitted estimator needs: the library and the dtypes, not the rows."""
         return Restore(self.frame[:0])
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the library, and in Arrow's words the dtypes of another than pandas."""
+        schema = None
+        if self._is_foreign():
+            narwhals = importlib.import_module("narwhals")
+            arrow = narwhals.from_native(self.frame[:0], eager_only=True).to_arrow()
+            schema = arrow.schema.serialize().to_pybytes()
+        return {"library": self.library, "schema": schema}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make a frame without rows, which no moved table needs if it is of pandas."""
+        self.library, self.frame = state["library"], None
+        if self._is_foreign():
+            narwhals, pyarrow = map(importlib.import_module, ("narwhals", "pyarrow"))
+            empty = pyarrow.ipc.read_schema(pyarrow.py_buffer(state["schema"])).empty_table()
+            self.frame = narwhals.from_arrow(empty, backend=self.library).to_native()
+
     def _is_foreign(self) -> bool:
         return self.library in CASTS
 

@@ -39,6 +39,7 @@ from skflow.tabular._frames import (
     storage,
     wholes,
 )
+from skflow.tabular._plain import PlainState
 
 if TYPE_CHECKING:
     import pandas
@@ -50,7 +51,7 @@ EXAMPLES = 3  # of the target's categories in an error
 ALMOST, FEW_VALUES = 0.9, 10  # share of numbers in a text column, and of how many values at least
 
 
-class Kind(ABC):
+class Kind(PlainState, ABC):
     """What a column of the target holds: reads such values out of any column, and writes them."""
 
     name: str
@@ -83,7 +84,7 @@ class Kind(ABC):
     @abstractmethod
     def _read(self, column: pandas.Series, whole: bool) -> pandas.Series: ...
 
-    def _learn(self, column: pandas.Series) -> None:  # noqa: B027 (most have nothing to add)
+    def _learn(self, column: pandas.Series) -> None:
         """Keep what is needed to write values back."""
 
     def _objects(self, plain: pandas.Series, convert: Callable = lambda v: v) -> pandas.Series:

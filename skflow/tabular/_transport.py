@@ -38,6 +38,7 @@ from skflow.tabular._encoder import (
 )
 from skflow.tabular._frames import import_pandas, to_pandas
 from skflow.tabular._noise import RowNoise
+from skflow.tabular._plain import PlainState
 from skflow.tabular._whitening import HalfWhitening
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _is_near(rows: NDArray) -> bool:
     return bool(np.abs(rows).max(initial=0) < SINGLE_REACH)
 
 
-class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     r"""Move the rows of one data frame onto another, whatever their columns hold.
 
     ``fit`` learns the target; ``transform`` moves source rows, which come back with the *target's*
@@ -291,7 +292,8 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
                 kept = _some(len(S), REFERENCE_ROWS, self._rng(3))
                 moved = whitening.inverse(flow.transform(S[kept]))
                 self._matches[group] = self.encoders_[group].match(moved)
-        self._labels = X[self.by_].iloc[[positions[0] for positions in rows.values()]]
+        first = [positions[0] for positions in rows.values()]
+        self._labels = {c: X[c].iloc[first].reset_index(drop=True) for c in self.by_}
         self._share = np.bincount(
             np.repeat(np.arange(len(rows)), [len(i) for i in rows.values()]),
             weights=normalize_weights(weight, len(X))[np.concatenate(list(rows.values()))],
@@ -512,8 +514,8 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         order = np.argsort(np.argsort(drawn, kind="stable"))
         pandas = import_pandas()
         moved = pandas.concat(parts, ignore_index=True).iloc[order].reset_index(drop=True)
-        labels = self._labels.iloc[drawn].reset_index(drop=True)
-        samples = pandas.concat([labels, moved], axis=1)[self._names_out()]
+        labels = {c: first.iloc[drawn].reset_index(drop=True) for c, first in self._labels.items()}
+        samples = pandas.concat([pandas.DataFrame(labels), moved], axis=1)[self._names_out()]
         return self._as_asked(self._restore(samples))
 
     def _sample_group(self, group: tuple, n: int, seed: int | None) -> pandas.DataFrame:
