@@ -44,6 +44,7 @@ __all__ = ["Category", "Number", "common_step", "linear_relations"]
 
 # Steps either way; half a step would let rounding carry a row into the next cell.
 GRID_DITHER = 0.499
+ATOM_DITHER = 0.02  # standard deviations by which a value is spread that has no grid
 # One-hot units either way, times (k - 1)^(-1/4); 0.5 would reach the border between two categories.
 # The noise's length grows with the number of coordinates: undiminished it drowned 30 categories
 # (shares off by 0.27), diminished by the square root it left them bare (copy ratio 0.3), both at
@@ -162,7 +163,6 @@ class Number(PlainState):
 
     def _learn_values(self, x: NDArray, weight: NDArray) -> None:
         values, counts = np.unique(x, return_counts=True)
-        self._values = values
         self._origin = values[0]  # all else is relative to it, and exact where integers are
         with np.errstate(over="ignore", invalid="ignore"):  # judged below
             self._offsets = (values - self._origin).astype(np.float64)
@@ -176,9 +176,27 @@ class Number(PlainState):
         self.n_values = int(len(values) > 1 and self._scale > 0)
         self.step = self._find_step(values, has_ties=len(values) < len(x))
         self._marginal = Marginal.of(self._coordinate(offsets), weight / weight.sum(), len(x))
+        # of values that have one coordinate, as 0 and 1e-30 may, the commonest stands for all
+        common = np.argsort(-counts, kind="stable")
+        first = np.unique(self._coordinate(self._offsets)[common], return_index=True)[1]
+        self._values = values[common[first]]
+        self._cells = np.rint(self._offsets[common[first]] / (self.step or 1))
+        self._reach = self._find_reach()
         self._low = self._offsets[0] if counts[0] > 1 or self._origin >= 0 else -np.inf
         self._high = self._offsets[-1] if counts[-1] > 1 or values[-1] <= 0 else np.inf
         self._decimals = _decimals(values.astype(np.float64)) if self.dtype.kind == "f" else None
+
+    def _find_reach(self) -> NDArray:
+        """How far each value is spread before the flow if it has no grid: an atom, within its gap.
+
+        To the next value that can be told from it; so rows that rest keep their order.
+        """
+        y = self._marginal.values
+        padded = np.concatenate([[-np.inf], y, [np.inf]])
+        above = padded[np.searchsorted(y, y + ATOM_TOLERANCE, side="right") + 1]
+        below = padded[np.searchsorted(y, y - ATOM_TOLERANCE)]
+        room = np.minimum(np.minimum(above - y, y - below), ATOM_DITHER)
+        return np.where(self._marginal.is_atom & (self.step == 0), room, 0.0)
 
     def _coordinate(self, offsets: NDArray) -> NDArray:
         return (self._bend(offsets) - self._mean) / (self._scale or 1)
@@ -186,11 +204,14 @@ class Number(PlainState):
     def encode(self, column: pandas.Series, rng: Uniform | None = None) -> NDArray:
         x, missing = _numbers(column)
         offsets = (np.where(missing, self._origin, x) - self._origin).astype(np.float64)
-        if rng is not None:
-            offsets += self.step * rng.uniform(-GRID_DITHER, GRID_DITHER, len(offsets))
+        noise = 0.0 if rng is None else rng.uniform(-GRID_DITHER, GRID_DITHER, len(offsets))
         block = np.zeros((len(offsets), self.width))
         if self.n_values:
-            block[:, 0] = np.where(missing, 0.0, self._coordinate(offsets))
+            y = self._coordinate(offsets + self.step * noise)
+            known = self._marginal.values
+            place = np.minimum(np.searchsorted(known, y), len(known) - 1)
+            y += np.where(known[place] == y, self._reach[place], 0.0) * noise
+            block[:, 0] = np.where(missing, 0.0, y)
         if self.has_missing:
             absence = missing.astype(float)
             if rng is not None:
@@ -226,14 +247,16 @@ class Number(PlainState):
             return np.full(len(y), self._values[0])
         offsets = self._bend.inverse(y * self._scale + self._mean)
         offsets = np.clip(offsets, self._low, self._high)
+        place, known = y, self._marginal.values
+        tolerance = np.maximum(ATOM_TOLERANCE, self._reach / 2)
         if self.step:
             # what lies half-way between two cells goes to the lower one, whatever it rounds to
-            offsets = np.ceil(offsets / self.step - 0.5 - GRID_TOLERANCE) * self.step
-        known = self._marginal.values
-        above = np.minimum(np.searchsorted(known, y), len(known) - 1)
+            place = np.ceil(offsets / self.step - 0.5 - GRID_TOLERANCE)
+            known, tolerance, offsets = self._cells, np.full(len(known), 0.5), place * self.step
+        above = np.minimum(np.searchsorted(known, place), len(known) - 1)
         below = np.maximum(above - 1, 0)
-        nearest = np.where(known[above] - y <= y - known[below], above, below)
-        is_known = np.abs(known[nearest] - y) < ATOM_TOLERANCE
+        nearest = np.where(known[above] - place <= place - known[below], above, below)
+        is_known = np.abs(known[nearest] - place) < tolerance[nearest]
         # NumPy < 2 takes a sum with a scalar in the precision of the array
         others = self._origin + offsets.astype(np.longdouble)
         return np.where(is_known, self._values[nearest], others)
