@@ -675,6 +675,33 @@ def test_moved_rows_have_the_targets_shares(is_frozen):
         equal(transport.transform(source[705:709]), moved[5:9])
 
 
+@pytest.mark.parametrize("is_frozen", [False, True])
+def test_columns_keep_what_they_share_together(is_frozen):
+    """Whoever has no card spends nothing, never comes and has no limit."""
+
+    def draw(n, seed, share, shift):
+        rng = np.random.default_rng(seed)
+        has = rng.random(n) < share
+        return pd.DataFrame(
+            {
+                "card": np.where(has, "yes", "no"),
+                "spent": np.where(has, np.exp(rng.normal(3 + shift, 1, n)).round(2), 0),
+                "visits": np.where(has, 1 + rng.poisson(3, n), 0),
+                "age": rng.normal(50 - shift, 9, n).round(),
+                "limit": np.where(has, rng.normal(900, 200, n).round(-2), np.nan),
+            }
+        )
+
+    target, source = draw(600, 0, 0.4, 0.0), draw(500, 1, 0.8, 1.0)
+    source["spent"] = source["spent"].sample(frac=1, random_state=2).to_numpy()  # some have none
+    transport = TableTransport(random_state=0)
+    moved = transport.fit(target, X_source=source if is_frozen else None).transform(source)
+    has = moved["card"] == "yes"
+    assert has.mean() == pytest.approx((target["card"] == "yes").mean(), abs=0.004)
+    for other in (moved["spent"] > 0, moved["visits"] > 0, moved["limit"].notna()):
+        assert (other != has).mean() < 0.005  # measured 0.002; 0.02 without joint atoms
+
+
 def test_samples_have_the_targets_shares():
     target = make_awkward_table(800, 0)
     samples = TableTransport(random_state=0).fit(target).sample(1500)

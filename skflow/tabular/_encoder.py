@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow.flow import MATCHED_ROWS
+from skflow.flow import MATCHED_ROWS, gather, joint_atoms, radii_of
 from skflow.tabular._codecs import Category, Number, linear_relations
 from skflow.tabular._frames import import_pandas
 from skflow.tabular._kinds import Kind, almost_numbers, kind_of, looks_like_dates
@@ -19,7 +20,22 @@ if TYPE_CHECKING:
 
     from skflow.tabular._noise import Uniform
 
-Matches = dict[Hashable, Any]  # by column, what its codec's ``match`` returned
+
+@dataclass(frozen=True)
+class Matches:
+    """What gives moved rows the target's joint atoms and marginal distributions.
+
+    Parameters
+    ----------
+    radii : list of float
+        Distances within which rows are gathered on the encoder's atoms.
+    columns : dict
+        By column, what its codec's ``match`` returned.
+    """
+
+    radii: list[float]
+    columns: dict[Hashable, Any]
+
 
 LONGEST, SHOWN = 320, 8  # characters of a message, and names that it lists
 
@@ -101,6 +117,13 @@ class TableEncoder(PlainState):
             width = 0 if name in self.relations else codec.width
             self.blocks[name] = slice(self.width, self.width + width)
             self.width += width
+        self.atoms = [] if other else self._find_atoms(plain, weight)
+
+    def _find_atoms(self, plain: Mapping[Hashable, pandas.Series], weight: NDArray | None) -> list:
+        """What columns share together, such as zeros, or a "no" and what it implies."""
+        blocks = self.blocks.values()
+        part = np.repeat(np.arange(len(blocks)), [b.stop - b.start for b in blocks])
+        return joint_atoms(self._coordinates(plain), weight, part) if self.width else []
 
     def doubts(self, target: pandas.DataFrame) -> list[str]:
         """Say which columns are perhaps not what their values were taken for.
@@ -185,12 +208,18 @@ class TableEncoder(PlainState):
             Every column's block in turn; a single column of zeros if all columns are constant.
         """
         self.check(table, name)
-        Z = np.zeros((len(table), max(self.width, 1)))
+        free = (column for column in self.codecs if column not in self.relations)
+        plain = {column: self._read(table, column, name, whole) for column in free}
+        return self._coordinates(plain, rng) if plain else np.zeros((len(table), 1))
+
+    def _coordinates(
+        self, plain: Mapping[Hashable, pandas.Series], rng: Uniform | None = None
+    ) -> NDArray:
+        """Coordinates of rows whose columns are plain."""
+        Z = np.zeros((len(next(iter(plain.values()))), max(self.width, 1)))
         for column, codec in self.codecs.items():
-            if column in self.relations:
-                continue
-            plain = self._read(table, column, name, whole)
-            Z[:, self.blocks[column]] = codec.encode(plain, rng)
+            if column not in self.relations:
+                Z[:, self.blocks[column]] = codec.encode(plain[column], rng)
         return Z
 
     def unknown(self, table: pandas.DataFrame, *, whole: bool = False) -> dict[Hashable, list]:
@@ -217,7 +246,7 @@ class TableEncoder(PlainState):
                     unknown[column] = list(plain[is_unknown].unique())
         return unknown
 
-    def match(self, Z: NDArray) -> Matches:
+    def match(self, Z: NDArray) -> Matches | None:
         """Learn from moved rows how to give all columns the target's marginal distributions.
 
         Parameters
@@ -227,16 +256,19 @@ class TableEncoder(PlainState):
 
         Returns
         -------
-        matches : dict
-            What `decode` takes; empty if there are too few rows.
+        matches : Matches or None
+            What `decode` takes; None if there are too few rows.
         """
         if len(Z) < MATCHED_ROWS:
-            return {}
-        return {
+            return None
+        radii = radii_of(self.atoms, Z)
+        Z = gather(Z, self.atoms, radii)
+        columns = {
             c: codec.match(Z[:, self.blocks[c]])
             for c, codec in self.codecs.items()
             if c not in self.relations
         }
+        return Matches(radii, columns)
 
     def decode(self, Z: NDArray, matches: Matches | None = None) -> pandas.DataFrame:
         """Return the table whose rows lie nearest to some coordinates.
@@ -245,7 +277,7 @@ class TableEncoder(PlainState):
         ----------
         Z : ndarray of shape (n_rows, width)
             Coordinates.
-        matches : dict, default=None
+        matches : Matches, default=None
             From `match`. None takes coordinates as they are.
 
         Returns
@@ -253,7 +285,9 @@ class TableEncoder(PlainState):
         table : DataFrame
             The target's columns, dtypes and categories.
         """
-        known = matches or {}
+        known = {} if matches is None else matches.columns
+        if matches is not None:
+            Z = gather(Z, self.atoms, matches.radii)
         plain = {
             c: codec.decode(Z[:, self.blocks[c]], known.get(c))
             for c, codec in self.codecs.items()

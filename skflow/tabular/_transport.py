@@ -272,7 +272,7 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         self._is_frozen = X_source is not None
         sources = {} if X_source is None else self._check_reference(X_source)
         self.flows_ = {}
-        self._matches: dict[tuple, Matches] = {}
+        self._matches: dict[tuple, Matches | None] = {}
         self._whitenings: dict[tuple, HalfWhitening] = {}
         self._rows: dict[tuple, tuple[NDArray, dict]] = {}  # of groups in single precision
         for group, part in parts.items():
