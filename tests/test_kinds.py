@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skflow.tabular._kinds import KINDS, almost_numbers, kind_of, looks_like_dates
+from skflow.tabular._glances import almost_numbers, looks_like_dates
+from skflow.tabular._kinds import KINDS, kind_of
 
 pa = pytest.importorskip("pyarrow")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from skflow.tabular._codecs import common_step
-from skflow.tabular._encoder import TableEncoder, check_complete, check_finite
+from skflow.tabular._checks import check_complete, check_finite
+from skflow.tabular._encoder import TableEncoder
 from skflow.tabular._frames import import_pandas
+from skflow.tabular._grids import common_step
 from skflow.tabular._transport import TableTransport
 
 __all__ = [

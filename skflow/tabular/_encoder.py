@@ -10,10 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skflow.flow import MATCHED_ROWS, gather, joint_atoms, radii_of
-from skflow.tabular._codecs import Category, Number, linear_relations
+from skflow.tabular._categories import Category
+from skflow.tabular._checks import check_finite, check_frame, quoted, shortened
 from skflow.tabular._frames import import_pandas
-from skflow.tabular._kinds import Kind, almost_numbers, kind_of, looks_like_dates
+from skflow.tabular._glances import almost_numbers, looks_like_dates
+from skflow.tabular._kinds import Kind, kind_of
+from skflow.tabular._numbers import Number
 from skflow.tabular._plain import PlainState
+from skflow.tabular._relations import linear_relations
 
 if TYPE_CHECKING:
     import pandas
@@ -37,17 +41,7 @@ class Matches:
     columns: dict[Hashable, Any]
 
 
-LONGEST, SHOWN = 320, 8  # characters of a message, and names that it lists
-
-__all__ = [
-    "Matches",
-    "TableEncoder",
-    "check_complete",
-    "check_finite",
-    "check_frame",
-    "quoted",
-    "shortened",
-]
+__all__ = ["Matches", "TableEncoder"]
 
 
 class TableEncoder(PlainState):
@@ -332,59 +326,3 @@ def _unmovable(column: pandas.Series, error: Exception) -> ValueError:
             f"be moved ({error}): convert it to numbers, text or categories, or leave it out."
         )
     )
-
-
-def check_frame(X: Any, name: str) -> None:
-    """Raise an error unless X is a DataFrame with rows and unique columns."""
-    pandas = import_pandas()
-    if not isinstance(X, pandas.DataFrame):
-        raise TypeError(
-            f"{name} must be a pandas DataFrame, got {type(X).__name__}: wrap an array in "
-            "pandas.DataFrame(array, columns=[...]), convert another frame with .to_pandas()."
-        )
-    if not X.columns.is_unique:
-        twice = list(dict.fromkeys(X.columns[X.columns.duplicated()]))
-        raise ValueError(f"{name} has the column(s) {quoted(twice)} twice: rename or drop one.")
-    if not len(X):
-        raise ValueError(f"{name} has no rows.")
-
-
-def check_finite(X: pandas.DataFrame, columns: list, name: str) -> None:
-    """Raise an error if a column has infinite values."""
-    count = {c: _count_infinite(X[c]) for c in columns}
-    _refuse(count, f"{name} has infinite values", "make them missing, or drop those rows")
-
-
-def check_complete(X: pandas.DataFrame, columns: list, name: str) -> None:
-    """Raise an error if a column has missing or infinite values."""
-    count = {c: int(X[c].isna().sum()) or _count_infinite(X[c]) for c in columns}
-    advice = "drop those rows (dropna) or fill them in (fillna)"
-    _refuse(count, f"{name} has missing or infinite values", advice)
-
-
-def _refuse(count: Mapping[Hashable, int], complaint: str, advice: str) -> None:
-    """Raise an error that names the columns with a count."""
-    found = [f"{column!r} ({n})" for column, n in count.items() if n]
-    if found:
-        raise ValueError(f"{complaint} in {_listed(found)}: {advice}.")
-
-
-def _count_infinite(column: pandas.Series) -> int:
-    if column.dtype.kind != "f":
-        return 0
-    return int(np.isinf(column.to_numpy(np.float64, na_value=np.nan)).sum())
-
-
-def shortened(message: str) -> str:
-    """A message that fits on a screen, whatever it lists."""
-    return message if len(message) <= LONGEST else f"{message[: LONGEST - 4]} ..."
-
-
-def quoted(names: Sequence) -> str:
-    """Return names in quotes, between commas, as errors list them: the first of many."""
-    return _listed([repr(name) for name in names])
-
-
-def _listed(texts: Sequence[str]) -> str:
-    shown = ", ".join(texts[:SHOWN])
-    return shown if len(texts) <= SHOWN else f"{shown} and {len(texts) - SHOWN} others"

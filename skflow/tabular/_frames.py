@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Restore",
     "dense",
+    "extended",
     "floats",
     "from_numbers",
     "import_pandas",
@@ -270,3 +271,14 @@ def naive(column: pandas.Series, unit: str) -> tuple[pandas.Series, Any]:
         for v, a in zip(values, aware, strict=True)
     ]
     return series(np.array(utc, dtype=f"{unit}[us]"), column, None), aware
+
+
+def extended(column: pandas.Series) -> tuple[NDArray, NDArray]:
+    """Return values in extended precision, where 64 bits have room, and which are missing."""
+    missing = column.isna().to_numpy(bool)
+    present = column[~missing]
+    if present.dtype.kind in "mM":
+        present = present.astype("int64")
+    x = np.zeros(len(missing), np.longdouble)
+    x[~missing] = np.asarray(present.to_numpy())
+    return x, missing

@@ -8,7 +8,7 @@ Everything is fitted on the target.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,14 +28,16 @@ from skflow._utils import (
     warn,
 )
 from skflow.samplers import SDFlowSampler
-from skflow.tabular._encoder import (
-    Matches,
-    TableEncoder,
+from skflow.tabular._checks import (
+    as_list,
     check_complete,
     check_frame,
+    check_known,
+    groups_of,
     quoted,
     shortened,
 )
+from skflow.tabular._encoder import Matches, TableEncoder
 from skflow.tabular._frames import import_pandas, to_pandas
 from skflow.tabular._noise import RowNoise
 from skflow.tabular._plain import PlainState
@@ -58,7 +60,7 @@ def _default_flow() -> SDFlowSampler:
 
 # From so many rows of a target on they are moved in single precision, which takes half the time,
 # unless a source reaches farther than this: coordinates of a target are of order one.
-SINGLE_ROWS, SINGLE_REACH = 4000, 1e3
+SINGLE_ROWS, SINGLE_REACH = 3000, 1e3
 
 
 def _is_near(rows: NDArray) -> bool:
@@ -247,58 +249,77 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         weight = check_weights(sample_weight, X)
         if weight is not None:
             X, weight = X[weight > 0], weight[weight > 0]
-        self.by_ = _as_list(self.by)
-        rest = [column for column in X.columns if column not in self.by_]
-        self.columns_ = rest if self.columns is None else _as_list(self.columns)
-        _check_known(X, columns=self.columns_, by=self.by_)
-        check_complete(X, self.by_, "target")
-        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
-        self.n_features_in_ = X.shape[1]
+        self._choose_columns(X)
         self._seed = make_generator(self.random_state).integers(2**32, size=4)
+        self._fit_encoders(X, weight)
+        self._is_frozen = X_source is not None
+        sources = {} if X_source is None else self._check_reference(X_source)
+        self.flows_: dict[tuple, Any] = {}
+        self._matches: dict[tuple, Matches | None] = {}
+        self._whitenings: dict[tuple, HalfWhitening] = {}
+        self._rows: dict[tuple, tuple[NDArray, dict]] = {}  # of groups in single precision
+        for group, positions in groups_of(X, self.by_).items():
+            source = None if X_source is None else X_source.iloc[sources[group]]
+            given = None if weight is None else weight[positions]
+            self._fit_group(group, X.iloc[positions], given, source, is_whole)
+        return self
+
+    def _choose_columns(self, X: pandas.DataFrame) -> None:
+        """Find out which columns are moved, and which make groups."""
+        self.by_ = as_list(self.by)
+        rest = [column for column in X.columns if column not in self.by_]
+        self.columns_ = rest if self.columns is None else as_list(self.columns)
+        check_known(X, columns=self.columns_, by=self.by_)
+        check_complete(X, self.by_, "target")
         if self.missing == "raise":
             check_complete(X, self.columns_, "target")
+        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        self.n_features_in_ = X.shape[1]
+
+    def _fit_encoders(self, X: pandas.DataFrame, weight: NDArray | None) -> None:
+        """Learn the columns of the whole target, and of every group; and the groups' shares."""
         self.encoder_ = TableEncoder(X, self.columns_, weight=weight, other=True)
         for sentence in self.encoder_.doubts(X):
             warn(sentence)
         Z = self.encoder_.encode(X, name="target")
         self.target_, self.target_weight_ = distinct_rows(Z, weight)
-        rows, kinds = _groups(X, self.by_), self.encoder_.kinds
-        parts = {group: X.iloc[positions] for group, positions in rows.items()}
-        weights = {g: None if weight is None else weight[i] for g, i in rows.items()}
+        rows, kinds = groups_of(X, self.by_), self.encoder_.kinds
         self.encoders_ = {
-            group: TableEncoder(part, self.columns_, weight=weights[group], kinds=kinds)
-            for group, part in parts.items()
+            group: TableEncoder(
+                X.iloc[i], self.columns_, weight=None if weight is None else weight[i], kinds=kinds
+            )
+            for group, i in rows.items()
         }
-        self._is_frozen = X_source is not None
-        sources = {} if X_source is None else self._check_reference(X_source)
-        self.flows_ = {}
-        self._matches: dict[tuple, Matches | None] = {}
-        self._whitenings: dict[tuple, HalfWhitening] = {}
-        self._rows: dict[tuple, tuple[NDArray, dict]] = {}  # of groups in single precision
-        for group, part in parts.items():
-            Z = self.encoders_[group].encode(part, self._noise(part), name="target")
-            whitening = self._whitenings[group] = HalfWhitening(Z, weights[group])
-            given = {} if weight is None else {"sample_weight": weights[group]}
-            if X_source is not None:
-                S = self._encode_source(group, X_source.iloc[sources[group]])
-                given["X_source"] = (S,) if is_whole else S
-            Y = whitening.apply(Z)
-            if len(Y) >= SINGLE_ROWS and (X_source is None or _is_near(S)):
-                if not self._is_frozen:
-                    self._rows[group] = Y, given
-                Y = Y.astype(np.float32)
-            flow = self.flows_[group] = self._make_flow().fit(Y, **given)
-            if self._is_frozen:
-                kept = _some(len(S), REFERENCE_ROWS, self._rng(3))
-                moved = whitening.inverse(flow.transform(S[kept]))
-                self._matches[group] = self.encoders_[group].match(moved)
         first = [positions[0] for positions in rows.values()]
         self._labels = {c: X[c].iloc[first].reset_index(drop=True) for c in self.by_}
-        self._share = np.bincount(
-            np.repeat(np.arange(len(rows)), [len(i) for i in rows.values()]),
-            weights=normalize_weights(weight, len(X))[np.concatenate(list(rows.values()))],
-        )
-        return self
+        share = normalize_weights(weight, len(X))
+        self._share = np.array([share[positions].sum() for positions in rows.values()])
+
+    def _fit_group(
+        self,
+        group: tuple,
+        part: pandas.DataFrame,
+        weight: NDArray | None,
+        source: pandas.DataFrame | None,
+        is_whole: bool,
+    ) -> None:
+        """Fit the flow of a group, and with a source the maps that end its way."""
+        Z = self.encoders_[group].encode(part, self._noise(part), name="target")
+        whitening = self._whitenings[group] = HalfWhitening(Z, weight)
+        given: dict[str, Any] = {} if weight is None else {"sample_weight": weight}
+        if source is not None:
+            S = self._encode_source(group, source)
+            given["X_source"] = (S,) if is_whole else S
+        Y = whitening.apply(Z)
+        if len(Y) >= SINGLE_ROWS and (source is None or _is_near(S)):
+            if not self._is_frozen:
+                self._rows[group] = Y, given
+            Y = Y.astype(np.float32)
+        flow = self.flows_[group] = self._make_flow().fit(Y, **given)
+        if self._is_frozen:
+            kept = _some(len(S), REFERENCE_ROWS, self._rng(3))
+            moved = whitening.inverse(flow.transform(S[kept]))
+            self._matches[group] = self.encoders_[group].match(moved)
 
     def _make_flow(self) -> Any:
         flow = _default_flow() if self.flow is None else clone(self.flow)
@@ -434,7 +455,7 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
             check_complete(X, self.columns_, "source")
         if whole:
             self._warn_of_unknown(X)
-        rows = _groups(X, self.by_)
+        rows = groups_of(X, self.by_)
         unknown = [", ".join(map(str, group)) for group in rows if group not in self.encoders_]
         if unknown:
             raise ValueError(
@@ -620,36 +641,3 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
 def _some(n_rows: int, most: int, rng: np.random.Generator) -> Any:
     """Numbers of some rows, or all of them."""
     return slice(None) if n_rows <= most else rng.choice(n_rows, most, replace=False)
-
-
-def _as_list(names: Any) -> list:
-    if names is None:
-        return []
-    if isinstance(names, str) or not isinstance(names, Iterable):
-        return [names]
-    return list(dict.fromkeys(names))
-
-
-def _groups(table: pandas.DataFrame, by: list) -> dict[tuple, NDArray]:
-    """Positions of every group's rows, groups in order of appearance; without ``by`` one of all."""
-    if not by:
-        return {(): np.arange(len(table))}
-    rows: dict[tuple, list[int]] = {}
-    for position, group in enumerate(zip(*(table[c].tolist() for c in by), strict=True)):
-        rows.setdefault(group, []).append(position)
-    return {group: np.array(positions) for group, positions in rows.items()}
-
-
-def _check_known(X: pandas.DataFrame, *, columns: list, by: list) -> None:
-    for parameter, names in {"columns": columns, "by": by}.items():
-        unknown = [name for name in names if name not in X.columns]
-        if unknown:
-            raise ValueError(
-                f"{parameter} names {quoted(unknown)}, which the target does not have. Known: "
-                f"{quoted(list(X.columns))}."
-            )
-    both = [name for name in columns if name in by]
-    if both:
-        raise ValueError(f"{quoted(both)} is in columns and in by: rows do not leave their group.")
-    if not columns:
-        raise ValueError("target has no column to move.")
