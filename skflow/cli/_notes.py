@@ -1,0 +1,112 @@
+"""Notes: what the reader of a result should know about its files and columns."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from skflow.cli._chunks import ParquetRows
+from skflow.cli._report import MIN_ROWS
+from skflow.cli._shell import join, say, show, visible
+from skflow.cli._tables import Rows, notes_of
+from skflow.cli._text import TextRows
+from skflow.tabular import TableTransport, looks_like_dates
+
+__all__ = ["note_columns", "note_dates", "note_files", "note_strays", "print_list"]
+
+
+def note_columns(
+    args: argparse.Namespace, transport: TableTransport, source: Rows, target: Rows
+) -> None:
+    """Say what the reader of the result should know about its columns.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        The command's arguments.
+    transport : TableTransport
+        The fitted transport.
+    source, target : TextRows or ParquetRows
+        The tables.
+    """
+    known = {*source.names, *args.ignore}
+    only = [] if args.columns else [column for column in target.names if column not in known]
+    if only:
+        say(f"note: only the target has {join(only)}: left out")
+    for column in transport.columns_:
+        both = source.frame[column], target.frame[column]
+        if all(len(c) >= MIN_ROWS and c.is_unique and c.dtype.kind != "f" for c in both):
+            say(f"note: {column} never repeats; if it only names the rows, --ignore {column}")
+    for column, values in transport.encoder_.unknown(source.frame).items():
+        listed = join([*map(repr, values[:3]), *(["others"] if len(values) > 3 else [])])
+        say(
+            f"note: {'the drawn part of ' * isinstance(target, ParquetRows)}the target has no "
+            f"{column} {listed}: such rows get the {column} that goes with their other values"
+        )
+
+
+def note_files(tables: Sequence[Rows], columns: Sequence[str]) -> None:
+    """Say what was found out about files and their columns.
+
+    Parameters
+    ----------
+    tables : sequence of TextRows or ParquetRows
+        The tables.
+    columns : sequence of str
+        The columns that are moved.
+    """
+    for note in notes_of(tables, columns):
+        say(f"note: {note}")
+
+
+def note_strays(tables: Sequence[Rows], columns: Sequence[str]) -> None:
+    """Name the values that keep columns of text files from being dates.
+
+    Parameters
+    ----------
+    tables : sequence of TextRows or ParquetRows
+        The tables.
+    columns : sequence of str
+        The columns that are moved.
+    """
+    texts = [table for table in tables if isinstance(table, TextRows)]
+    for note in [table.stray_date(column) for table in texts for column in columns]:
+        if note:
+            say(f"note: {note}")
+
+
+def note_dates(target: Rows, columns: Sequence[str]) -> None:
+    """Name columns of whole numbers that look like dates.
+
+    Parameters
+    ----------
+    target : TextRows or ParquetRows
+        The target.
+    columns : sequence of str
+        The columns that are moved.
+    """
+    dates = [column for column in columns if looks_like_dates(target.frame[column])]
+    if dates:
+        look = "is moved as whole numbers, but looks like dates"
+        if len(dates) > 1:
+            look = "are moved as whole numbers, but look like dates"
+        say(
+            f"note: {join(dates)} {look} (YYYYMMDD): make them dates in all files, 2024-03-01 in "
+            "those of text"
+        )
+
+
+def print_list(title: str, names: Iterable[Any]) -> None:
+    """Print names under a title.
+
+    Parameters
+    ----------
+    title : str
+        The title.
+    names : iterable of object
+        The names.
+    """
+    text = ", ".join(visible(name) or "''" for name in names) or "none"
+    show(textwrap.fill(f"{title}: {text}", 80, initial_indent="  ", subsequent_indent="    "))
