@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skflow._utils import warn
 from skflow.flow import MATCHED_ROWS, gather, joint_atoms, radii_of
 from skflow.tabular._categories import Category
 from skflow.tabular._checks import check_finite, check_frame, quoted, shortened
@@ -239,6 +240,24 @@ class TableEncoder(PlainState):
                 if is_unknown.any():
                     unknown[column] = list(plain[is_unknown].unique())
         return unknown
+
+    def warn_of_unknown(self, table: pandas.DataFrame) -> None:
+        """Refuse a source's column without a known category, and warn of single ones.
+
+        Parameters
+        ----------
+        table : DataFrame
+            A whole source.
+        """
+        for column, values in self.unknown(table, whole=True).items():
+            if getattr(self.codecs[column], "n_levels", 2) == 1:
+                continue  # constant in the target, and so in the result
+            warn(
+                shortened(
+                    f"source's column {column!r} has values that the target's has not, "
+                    f"{quoted(values)}: such rows end among the target's values."
+                )
+            )
 
     def match(self, Z: NDArray) -> Matches | None:
         """Learn from moved rows how to give all columns the target's marginal distributions.

@@ -324,9 +324,8 @@ class Category(Kind):
         return self._objects(plain, lambda v: v.value if isinstance(v, Typed) else v)
 
 
-KINDS: tuple[type[Kind], ...] = (  # tried in this order
-    Missing, Category, Integer, Float, Decimals, Instant, Date, Duration, Period
-)  # fmt: skip
+# tried in this order
+KINDS = (Missing, Category, Integer, Float, Decimals, Instant, Date, Duration, Period)
 
 
 def kind_of(column: pandas.Series) -> Kind:

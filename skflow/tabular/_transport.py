@@ -35,13 +35,12 @@ from skflow.tabular._checks import (
     check_known,
     groups_of,
     quoted,
-    shortened,
 )
-from skflow.tabular._encoder import Matches, TableEncoder
+from skflow.tabular._encoder import TableEncoder
 from skflow.tabular._frames import import_pandas, to_pandas
+from skflow.tabular._group_flow import GroupFlow
 from skflow.tabular._noise import RowNoise
 from skflow.tabular._plain import PlainState
-from skflow.tabular._whitening import HalfWhitening
 
 if TYPE_CHECKING:
     import pandas
@@ -49,22 +48,11 @@ if TYPE_CHECKING:
 __all__ = ["TableTransport"]
 
 MISSING = {"keep": False, "raise": True}  # whether missing values are refused
-SAMPLED_ROWS = 500  # fewest samples that shares are learned on: no fewer are moved together anyway
-REFERENCE_ROWS = 2000  # most source rows that the maps of a frozen flow are learned on
 
 
 def _default_flow() -> SDFlowSampler:
     """Return the flow of tables; see ``flow`` of `TableTransport`."""
     return SDFlowSampler(step_size=1.0)
-
-
-# From so many rows of a target on they are moved in single precision, which takes half the time,
-# unless a source reaches farther than this: coordinates of a target are of order one.
-SINGLE_ROWS, SINGLE_REACH = 3000, 1e3
-
-
-def _is_near(rows: NDArray) -> bool:
-    return bool(np.abs(rows).max(initial=0) < SINGLE_REACH)
 
 
 class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
@@ -254,14 +242,15 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         self._fit_encoders(X, weight)
         self._is_frozen = X_source is not None
         sources = {} if X_source is None else self._check_reference(X_source)
-        self.flows_: dict[tuple, Any] = {}
-        self._matches: dict[tuple, Matches | None] = {}
-        self._whitenings: dict[tuple, HalfWhitening] = {}
-        self._rows: dict[tuple, tuple[NDArray, dict]] = {}  # of groups in single precision
         for group, positions in groups_of(X, self.by_).items():
-            source = None if X_source is None else X_source.iloc[sources[group]]
-            given = None if weight is None else weight[positions]
-            self._fit_group(group, X.iloc[positions], given, source, is_whole)
+            part, weights = X.iloc[positions], None if weight is None else weight[positions]
+            Z = self._groups[group].encoder.encode(part, self._noise(part), name="target")
+            source = None
+            if X_source is not None:
+                rows = X_source.iloc[sources[group]]
+                source = rows, self._noise(rows)
+            flow = self._make_flow()
+            self._groups[group].fit(flow, Z, weights, source, is_whole, self._rng(3))
         return self
 
     def _choose_columns(self, X: pandas.DataFrame) -> None:
@@ -284,42 +273,25 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         Z = self.encoder_.encode(X, name="target")
         self.target_, self.target_weight_ = distinct_rows(Z, weight)
         rows, kinds = groups_of(X, self.by_), self.encoder_.kinds
-        self.encoders_ = {
-            group: TableEncoder(
-                X.iloc[i], self.columns_, weight=None if weight is None else weight[i], kinds=kinds
-            )
-            for group, i in rows.items()
-        }
+        self._groups: dict[tuple, GroupFlow] = {}
+        for group, i in rows.items():
+            given = None if weight is None else weight[i]
+            encoder = TableEncoder(X.iloc[i], self.columns_, weight=given, kinds=kinds)
+            self._groups[group] = GroupFlow(encoder)
         first = [positions[0] for positions in rows.values()]
         self._labels = {c: X[c].iloc[first].reset_index(drop=True) for c in self.by_}
         share = normalize_weights(weight, len(X))
         self._share = np.array([share[positions].sum() for positions in rows.values()])
 
-    def _fit_group(
-        self,
-        group: tuple,
-        part: pandas.DataFrame,
-        weight: NDArray | None,
-        source: pandas.DataFrame | None,
-        is_whole: bool,
-    ) -> None:
-        """Fit the flow of a group, and with a source the maps that end its way."""
-        Z = self.encoders_[group].encode(part, self._noise(part), name="target")
-        whitening = self._whitenings[group] = HalfWhitening(Z, weight)
-        given: dict[str, Any] = {} if weight is None else {"sample_weight": weight}
-        if source is not None:
-            S = self._encode_source(group, source)
-            given["X_source"] = (S,) if is_whole else S
-        Y = whitening.apply(Z)
-        if len(Y) >= SINGLE_ROWS and (source is None or _is_near(S)):
-            if not self._is_frozen:
-                self._rows[group] = Y, given
-            Y = Y.astype(np.float32)
-        flow = self.flows_[group] = self._make_flow().fit(Y, **given)
-        if self._is_frozen:
-            kept = _some(len(S), REFERENCE_ROWS, self._rng(3))
-            moved = whitening.inverse(flow.transform(S[kept]))
-            self._matches[group] = self.encoders_[group].match(moved)
+    @property
+    def encoders_(self) -> dict[tuple, TableEncoder]:
+        """The columns as the flow of every group sees them."""
+        return {name: group.encoder for name, group in self._groups.items()}
+
+    @property
+    def flows_(self) -> dict[tuple, Any]:
+        """The flow of every group."""
+        return {name: group.flow for name, group in self._groups.items()}
 
     def _make_flow(self) -> Any:
         flow = _default_flow() if self.flow is None else clone(self.flow)
@@ -333,7 +305,7 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
     def _check_reference(self, X_source: pandas.DataFrame) -> dict[tuple, NDArray]:
         """Return the positions of every group's rows; a flow without any cannot be frozen."""
         rows = self._check_source(X_source, whole=True)
-        absent = [", ".join(map(str, group)) for group in self.encoders_ if group not in rows]
+        absent = [", ".join(map(str, group)) for group in self._groups if group not in rows]
         if absent:
             raise ValueError(
                 f"X_source has no rows of the group(s) {quoted(absent)} of by={self.by_}, which "
@@ -409,7 +381,8 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
                 f"flow={type(self.flow).__name__} was trained to make rows out of a prior, not of "
                 "a source: give X_source to fit, then transform maps its rows and others like them."
             )
-        parts = [self._move(group, X.iloc[positions]) for group, positions in rows.items()]
+        groups = [(self._groups[group], X.iloc[positions]) for group, positions in rows.items()]
+        parts = [group.move(part, self._noise(part)) for group, part in groups]
         order = np.argsort(np.concatenate(list(rows.values())))
         columns = import_pandas().concat(parts, ignore_index=True).iloc[order].set_axis(X.index)
         moved = X.copy()
@@ -417,19 +390,6 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
             moved[column] = columns[column]
         untouched = [column for column in moved.columns if column not in self.columns_]
         return self._as_asked(restore(moved, keep=untouched, like=self._restore))
-
-    def _move(self, group: tuple, part: pandas.DataFrame) -> pandas.DataFrame:
-        S, flow = self._encode_source(group, part), self.flows_[group]
-        if group in self._rows and not _is_near(S):
-            rows, given = self._rows[group]
-            flow = clone(flow).fit(rows, **given)
-        Z = self._whitenings[group].inverse(flow.transform(S))
-        encoder = self.encoders_[group]
-        return encoder.decode(Z, self._matches[group] if self._is_frozen else encoder.match(Z))
-
-    def _encode_source(self, group: tuple, part: pandas.DataFrame) -> NDArray:
-        Z = self.encoders_[group].encode(part, self._noise(part))
-        return self._whitenings[group].apply(Z)
 
     def _noise(self, part: pandas.DataFrame) -> RowNoise:
         """The dither of rows: of equal places, or labels, the same in the target and a source.
@@ -454,27 +414,15 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         if self.missing == "raise":
             check_complete(X, self.columns_, "source")
         if whole:
-            self._warn_of_unknown(X)
+            self.encoder_.warn_of_unknown(X)
         rows = groups_of(X, self.by_)
-        unknown = [", ".join(map(str, group)) for group in rows if group not in self.encoders_]
+        unknown = [", ".join(map(str, group)) for group in rows if group not in self._groups]
         if unknown:
             raise ValueError(
                 f"source has rows of the group(s) {quoted(unknown)} of by={self.by_}, which the "
                 "target does not have: leave those rows out, or add such rows to the target."
             )
         return rows
-
-    def _warn_of_unknown(self, X: pandas.DataFrame) -> None:
-        """Refuse a column without a known category, and warn of single ones."""
-        for column, values in self.encoder_.unknown(X, whole=True).items():
-            if getattr(self.encoder_.codecs[column], "n_levels", 2) == 1:
-                continue  # constant in the target, and so in the result
-            warn(
-                shortened(
-                    f"source's column {column!r} has values that the target's has not, "
-                    f"{quoted(values)}: such rows end among the target's values."
-                )
-            )
 
     def _as_asked(self, frame: Any) -> Any:
         """A frame of the library that ``set_output`` asked for."""
@@ -527,25 +475,17 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         rng = self._rng(2) if random_state is None else make_generator(random_state)
         drawn = rng.choice(len(self._share), n_samples, p=self._share)
         parts = []
-        for g, group in enumerate(self.flows_):
+        for g, group in enumerate(self._groups.values()):
             n = int(np.count_nonzero(drawn == g))
             if n:
                 seed = None if random_state is None else int(rng.integers(2**31))
-                parts.append(self._sample_group(group, n, seed))
+                parts.append(group.sample(n, seed))
         order = np.argsort(np.argsort(drawn, kind="stable"))
         pandas = import_pandas()
         moved = pandas.concat(parts, ignore_index=True).iloc[order].reset_index(drop=True)
         labels = {c: first.iloc[drawn].reset_index(drop=True) for c, first in self._labels.items()}
         samples = pandas.concat([pandas.DataFrame(labels), moved], axis=1)[self._names_out()]
         return self._as_asked(self._restore(samples))
-
-    def _sample_group(self, group: tuple, n: int, seed: int | None) -> pandas.DataFrame:
-        """The first n of a population that is large enough for the target's shares."""
-        encoder, least = self.encoders_[group], n if self._is_frozen else max(n, SAMPLED_ROWS)
-        Z = self.flows_[group].sample(least, random_state=seed)
-        Z = self._whitenings[group].inverse(Z)
-        matches = self._matches[group] if self._is_frozen else encoder.match(Z)
-        return encoder.decode(Z[:n], matches)
 
     def score(
         self, X: pandas.DataFrame, y: None = None, sample_weight: ArrayLike | None = None
@@ -575,10 +515,11 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         for group, positions in rows.items():
             positions = positions[share[positions] > 0]  # a row without weight is absent
             if len(positions):
-                Z = self._encode_source(group, X.iloc[positions])
+                part = X.iloc[positions]
+                Z = self._groups[group].encode(part, self._noise(part))
                 given = {} if weight is None else {"sample_weight": weight[positions]}
                 fraction = share[positions].sum() / share.sum()
-                score += self.flows_[group].score(Z, **given) * fraction
+                score += self._groups[group].flow.score(Z, **given) * fraction
         return score
 
     # ---------------------------------------------------------------------------------- names
@@ -636,8 +577,3 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags
-
-
-def _some(n_rows: int, most: int, rng: np.random.Generator) -> Any:
-    """Numbers of some rows, or all of them."""
-    return slice(None) if n_rows <= most else rng.choice(n_rows, most, replace=False)
