@@ -2,6 +2,7 @@
 
 import datetime as dt
 import pickle
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -165,4 +166,9 @@ def test_skops_stores_a_fitted_transport(by, is_frozen, library):
     data = io.dumps(transport)
     unknown = set(io.get_untrusted_types(data=data))
     assert all(name.startswith("skflow.") for name in unknown - {"numpy.dtype"}), unknown
+    listed = re.findall(r"``(\w*\.?\w+)``", TableTransport.__doc__.partition("Of ``unknown``")[2])
+    of_tables = [name for name in unknown if name.startswith("skflow.tabular")]
+    for name in of_tables:  # each is documented
+        module, own = name.split(".")[-2:]
+        assert f"{module}.{own}" in listed or (module == "_kinds" and own in listed), name
     check_again(io.loads(data, trusted=sorted(unknown)), transport, source)

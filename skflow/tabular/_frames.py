@@ -21,6 +21,7 @@ __all__ = [
     "floats",
     "from_numbers",
     "import_pandas",
+    "in_library",
     "infer",
     "naive",
     "series",
@@ -179,6 +180,28 @@ class Restore:
             cast = CASTS[self.library](columns[c].to_native(), known.get_column(c).to_native())
             columns[c] = narwhals.from_native(cast, series_only=True).alias(c)
         return columns
+
+
+def in_library(frame: Any, wanted: str) -> Any:
+    """Return a frame as one of the library that ``set_output`` asked for.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A frame of any library.
+    wanted : {"default", "pandas", "polars"}
+        The library; "default" is the frame's own.
+
+    Returns
+    -------
+    frame : DataFrame
+        The frame, or a copy.
+    """
+    if wanted == "default" or type(frame).__module__.startswith(wanted):
+        return frame
+    if wanted == "pandas":
+        return to_pandas(frame, "moved")[0]
+    return importlib.import_module("polars").from_pandas(frame)
 
 
 def _library(frame: Any) -> str:

@@ -324,12 +324,11 @@ class Category(Kind):
         return self._objects(plain, lambda v: v.value if isinstance(v, Typed) else v)
 
 
-# tried in this order
 KINDS = (Missing, Category, Integer, Float, Decimals, Instant, Date, Duration, Period)
 
 
 def kind_of(column: pandas.Series) -> Kind:
-    """Return the kind of a target's column, fitted to it, or raise TypeError if it has none."""
+    """Return the first kind that takes a target's column, fitted, or raise TypeError if none does."""
     plain = dense(column)
     for kind in KINDS:
         if kind.accepts(plain):

@@ -7,7 +7,6 @@ Everything is fitted on the target.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +36,7 @@ from skflow.tabular._checks import (
     quoted,
 )
 from skflow.tabular._encoder import TableEncoder
-from skflow.tabular._frames import import_pandas, to_pandas
+from skflow.tabular._frames import import_pandas, in_library, to_pandas
 from skflow.tabular._group_flow import GroupFlow
 from skflow.tabular._noise import RowNoise
 from skflow.tabular._plain import PlainState
@@ -66,7 +65,7 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
     - Numeric columns keep their dtype. Values on a common grid (whole numbers, prices to the cent,
       masses to 25 g) stay on it; a least or greatest value that several target rows share is taken
       for a bound. Atoms of a column that has no grid, such as the zeros among rainfall amounts,
-      are smeared out but for that bound.
+      keep their share.
     - Categories, text and booleans become one of the target's values. A value the target does not
       have starts from the middle and ends where its row arrives.
     - Dates and durations move like numbers.
@@ -123,6 +122,25 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
     --------
     SDFlowSampler : The same for arrays of numbers.
 
+    Notes
+    -----
+    The fitted state is made of lists, numbers, text and arrays, so that skops can store it:
+
+    .. code-block:: python
+
+        skops.io.dump(transport, "transport.skops")
+        unknown = skops.io.get_untrusted_types(file="transport.skops")
+        transport = skops.io.load("transport.skops", trusted=unknown)
+
+    Of ``unknown`` every name is one of skflow, or ``numpy.dtype``; trust no others. Those of tables
+    are, in ``skflow.tabular``, ``_transport.TableTransport``, ``_group_flow.GroupFlow``,
+    ``_encoder.TableEncoder``, ``_encoder.Matches``, ``_numbers.Number``, ``_numbers.NumberMatch``,
+    ``_categories.Category``, ``_relations.Relation``, ``_bend.Bend``,
+    ``_whitening.HalfWhitening``, ``_frames.Restore``, ``_values.Typed``, and of ``_kinds``
+    ``Missing``, ``Integer``, ``Float``, ``Decimals``, ``Instant``, ``Date``, ``Duration``,
+    ``Period`` and ``Category``. In ``skflow.flow`` they are ``_atoms.JointAtom``,
+    ``_marginals.Marginal`` and ``_marginals.MonotoneMap``. All others are the flow's own.
+
     Examples
     --------
     >>> import numpy as np
@@ -146,6 +164,8 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
     >>> abs((moved["kind"] == "bun").mean() - 0.75) < 0.1
     np.True_
     """
+
+    _output = "default"  # the library of frames that are returned
 
     # as for the samplers: with metadata routing a source is passed on without being asked for
     __metadata_request__fit = {"X_source": True}  # noqa: RUF012 (scikit-learn's own idiom)
@@ -389,7 +409,7 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         for column in self.columns_:
             moved[column] = columns[column]
         untouched = [column for column in moved.columns if column not in self.columns_]
-        return self._as_asked(restore(moved, keep=untouched, like=self._restore))
+        return in_library(restore(moved, keep=untouched, like=self._restore), self._output)
 
     def _noise(self, part: pandas.DataFrame) -> RowNoise:
         """The dither of rows: of equal places, or labels, the same in the target and a source.
@@ -423,15 +443,6 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
                 "target does not have: leave those rows out, or add such rows to the target."
             )
         return rows
-
-    def _as_asked(self, frame: Any) -> Any:
-        """A frame of the library that ``set_output`` asked for."""
-        wanted = getattr(self, "_output", "default")
-        if wanted == "default" or type(frame).__module__.startswith(wanted):
-            return frame
-        if wanted == "pandas":
-            return to_pandas(frame, "moved")[0]
-        return importlib.import_module("polars").from_pandas(frame)
 
     def encode(self, X: Any) -> NDArray:
         """Coordinates of a table's rows in the target's unit-free space, to measure distances in.
@@ -485,7 +496,7 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         moved = pandas.concat(parts, ignore_index=True).iloc[order].reset_index(drop=True)
         labels = {c: first.iloc[drawn].reset_index(drop=True) for c, first in self._labels.items()}
         samples = pandas.concat([pandas.DataFrame(labels), moved], axis=1)[self._names_out()]
-        return self._as_asked(self._restore(samples))
+        return in_library(self._restore(samples), self._output)
 
     def score(
         self, X: pandas.DataFrame, y: None = None, sample_weight: ArrayLike | None = None
