@@ -328,7 +328,7 @@ KINDS = (Missing, Category, Integer, Float, Decimals, Instant, Date, Duration, P
 
 
 def kind_of(column: pandas.Series) -> Kind:
-    """Return the first kind that takes a target's column, fitted, or raise TypeError if none does."""
+    """Return the first kind that takes a column, fitted to it, or raise TypeError."""
     plain = dense(column)
     for kind in KINDS:
         if kind.accepts(plain):
