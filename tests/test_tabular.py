@@ -702,6 +702,19 @@ def test_columns_keep_what_they_share_together(is_frozen):
         assert (other != has).mean() < 0.005  # measured 0.002; 0.02 without joint atoms
 
 
+def test_atoms_are_values_of_columns_not_coordinates():
+    """Cities lie in states: no city and its state come together, but coordinates of them do."""
+    city = np.random.default_rng(0).integers(12, size=600)
+    table = pd.DataFrame(
+        {"city": [f"c{i:02d}" for i in city], "state": [f"s{i // 3}" for i in city]}
+    )
+    assert TableEncoder(table).atoms == []
+    table["city"] = table["city"].where(city < 9, "c09")  # the only one of its state
+    (atom,) = TableEncoder(table).atoms
+    assert atom.share == pytest.approx((city >= 9).mean())
+    assert len(atom.columns) == 9 + 3
+
+
 def test_samples_have_the_targets_shares():
     target = make_awkward_table(800, 0)
     samples = TableTransport(random_state=0).fit(target).sample(1500)

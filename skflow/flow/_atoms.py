@@ -50,9 +50,7 @@ class JointAtom:
         return np.linalg.norm(Y[:, self.columns] - self.values, axis=1)
 
 
-def joint_atoms(
-    X: NDArray, weight: NDArray | None = None, part: NDArray | None = None
-) -> list[JointAtom]:
+def joint_atoms(X: NDArray, weight: NDArray | None = None) -> list[JointAtom]:
     """Find what columns share together, the largest shares first.
 
     Parameters
@@ -61,9 +59,6 @@ def joint_atoms(
         The target's rows.
     weight : ndarray of shape (n_rows,), default=None
         Their weights.
-    part : ndarray of int, shape (n_columns,), default=None
-        What each column is a part of: columns of one part only are no joint atom. None is each of
-        its own.
 
     Returns
     -------
@@ -86,8 +81,7 @@ def joint_atoms(
     is_free = np.ones(len(column), bool)
     for k in np.argsort(-share, kind="stable"):
         member = np.flatnonzero(together[k] & is_free & is_free[k])
-        parts = column[member] if part is None else part[column[member]]
-        if len(np.unique(parts)) > 1:
+        if len(np.unique(column[member])) > 1:
             is_free[member] = False
             atom_share = float(w @ has[:, member].all(axis=1))
             atoms.append(JointAtom(column[member], value[member], atom_share))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skflow._utils import warn
-from skflow.flow import MATCHED_ROWS, gather, joint_atoms, radii_of
+from skflow.flow import MATCHED_ROWS, JointAtom, gather, joint_atoms, radii_of
 from skflow.tabular._categories import Category
 from skflow.tabular._checks import check_finite, check_frame, quoted, shortened
 from skflow.tabular._frames import import_pandas
@@ -115,10 +115,28 @@ class TableEncoder(PlainState):
         self.atoms = [] if other else self._find_atoms(plain, weight)
 
     def _find_atoms(self, plain: Mapping[Hashable, pandas.Series], weight: NDArray | None) -> list:
-        """What columns share together, such as zeros, or a "no" and what it implies."""
-        blocks = self.blocks.values()
-        part = np.repeat(np.arange(len(blocks)), [b.stop - b.start for b in blocks])
-        return joint_atoms(self._coordinates(plain), weight, part) if self.width else []
+        """What columns share together, such as zeros, or a "no" and what it implies.
+
+        A category has no meaning in a single coordinate, but a number's value and absence have.
+        """
+        parts: list[tuple[Hashable, NDArray]] = []
+        for column, block in self.blocks.items():
+            places = np.arange(block.start, block.stop)
+            is_whole = isinstance(self.codecs[column], Category)
+            parts += [
+                (column, p) for p in ([places] if is_whole else places[:, None]) if len(places)
+            ]
+        if not parts:
+            return []
+        Z, factors = self._coordinates(plain), np.random.default_rng(0).normal(size=self.width)
+        codes = np.column_stack([(Z[:, part] * factors[part]).sum(axis=1) for _, part in parts])
+        atoms = []
+        for atom in joint_atoms(codes, weight):
+            row = np.flatnonzero((codes[:, atom.columns] == atom.values).all(axis=1))[0]
+            columns = np.concatenate([parts[k][1] for k in atom.columns])
+            if len({parts[k][0] for k in atom.columns}) > 1:
+                atoms.append(JointAtom(columns, Z[row, columns], atom.share))
+        return atoms
 
     def doubts(self, target: pandas.DataFrame) -> list[str]:
         """Say which columns are perhaps not what their values were taken for.

@@ -41,13 +41,6 @@ def test_values_that_meet_by_chance_are_none(seed):
     assert joint_atoms(np.zeros((300, 3))) == []  # constant columns
 
 
-def test_columns_of_one_part_are_none():
-    """As the coordinates of a category are."""
-    X = half_zero(300, np.random.default_rng(0))
-    assert joint_atoms(X, part=np.array([0, 0, 1, 0])) == []
-    assert len(joint_atoms(X, part=np.array([0, 0, 1, 1]))) == 1
-
-
 @every_seed
 def test_gathered_rows_have_the_share_and_other_columns_stay(seed):
     rng = np.random.default_rng(seed)
