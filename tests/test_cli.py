@@ -747,6 +747,31 @@ def test_dates_are_dates_in_all_tables_or_in_none(kind):
     assert days_out.nunique() > 5
 
 
+def test_the_value_that_keeps_a_column_from_being_dates_is_named(capsys):
+    days = pd.Series(pd.date_range("2024-01-01", periods=60).strftime("%Y-%m-%d"))
+    table = pd.DataFrame({"x": np.arange(60) % 7, "day": days})
+    table.to_csv("source.csv", index=False)
+    table.loc[3, "day"] = "unknown"
+    table.to_csv("target.csv", index=False)
+    assert run("transport", "source.csv", "target.csv", "-o", "out.csv", "--no-report") == 0
+    note = "target.csv: 59 of 60 distinct values of 'day' are dates; 'unknown' (row 4) is not"
+    assert note in capsys.readouterr().err
+    assert run("sample", "source.csv", "-n", 60, "-o", "out.csv", "--no-report") == 0
+    assert "distinct values" not in capsys.readouterr().err
+
+
+def test_whole_numbers_that_look_like_dates_get_the_command_s_advice(capsys):
+    days = pd.date_range("2024-01-01", periods=60).strftime("%Y%m%d")
+    table = pd.DataFrame({"x": np.arange(60) % 7, "day": days})
+    for name in ("source.csv", "target.csv"):
+        table.to_csv(name, index=False)
+    assert run("transport", "source.csv", "target.csv", "-o", "out.csv", "--no-report") == 0
+    assert run("compare", "source.csv", "target.csv") == 0
+    err = capsys.readouterr().err
+    assert err.count("day is moved as whole numbers, but looks like dates (YYYYMMDD)") == 2
+    assert "pd." not in err
+
+
 def test_what_is_no_date_in_one_form_stays_text():
     from skflow.cli._dates import find_dates
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from skflow.cli import _parser
+from skflow.cli._arguments import COMMANDS, make_parser
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -48,7 +48,8 @@ def test_files_that_a_page_names_exist(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_command_knows_the_options_that_a_page_gives_it(page):
+    parser = make_parser(dict.fromkeys(COMMANDS))
     for block in re.findall(r"^```bash\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S):
         for line in block.replace("\\\n", " ").splitlines():
             if line.startswith("skflow ") and not line.split()[1].isupper():
-                _parser().parse_args(shlex.split(line, comments=True)[1:])
+                parser.parse_args(shlex.split(line, comments=True)[1:])

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skflow.tabular._kinds import KINDS, almost_numbers, kind_of, looks_like_dates
+from skflow.tabular._glances import almost_numbers, looks_like_dates
+from skflow.tabular._kinds import KINDS, kind_of
 
 pa = pytest.importorskip("pyarrow")
 
@@ -118,7 +119,9 @@ def check_round_trip(values):
     assert plain.index.equals(values.index)
     assert plain.isna().tolist() == values.isna().tolist()
     same(kind.write(plain), values)
-    same(pickle.loads(pickle.dumps(kind)).write(plain), values)
+    stored = pickle.loads(pickle.dumps(kind))
+    same(stored.write(plain), values)
+    same(stored.read(values), plain)
     same(values, before)
     return kind, plain
 

@@ -12,7 +12,7 @@ from skflow.tabular import import_pandas
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["WrittenDates", "find_dates"]
+__all__ = ["MOSTLY", "TELLING", "WrittenDates", "find_dates", "stray_dates"]
 
 # The forms that are known: in others, day and month may change places.
 FORMS = [
@@ -20,6 +20,9 @@ FORMS = [
     *("%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"),
     *("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"),
 ]
+
+MOSTLY = 0.9  # share of numbers or dates from which on a column of other values is a mistake
+TELLING = 20  # distinct values from which on such a share tells something
 
 
 @dataclass(frozen=True)
@@ -80,12 +83,33 @@ def find_dates(values: Sequence[str]) -> WrittenDates | None:
     dates : WrittenDates or None
         The form, if there is one.
     """
-    if not values:
-        return None
-    for form in FORMS:
-        pattern = re.sub("%[mdHMS]", r"\\d\\d", form.replace("%Y", r"\d{4}"))  # with all zeros
-        if all(re.fullmatch(pattern, value, re.ASCII) for value in values):
+    for form in FORMS if values else ():
+        if not _strays(form, values):
             dates = WrittenDates(form)
             is_day = dates.read(import_pandas().Series(values)).notna()
             return dates if is_day.all() else None
     return None
+
+
+def stray_dates(values: Sequence[str]) -> list[str]:
+    """Return the values that keep others from being dates, if they are few among many.
+
+    Parameters
+    ----------
+    values : sequence of str
+        Distinct values.
+
+    Returns
+    -------
+    strays : list of str
+        The values; none where there are hardly any dates.
+    """
+    strays = min((_strays(form, values) for form in FORMS), key=len)
+    is_mistake = len(values) >= TELLING and len(strays) <= (1 - MOSTLY) * len(values)
+    return strays if is_mistake else []
+
+
+def _strays(form: str, values: Sequence[str]) -> list[str]:
+    """Values that are not written in a form."""
+    pattern = re.sub("%[mdHMS]", r"\\d\\d", form.replace("%Y", r"\d{4}"))  # with all zeros
+    return [value for value in values if not re.fullmatch(pattern, value, re.ASCII)]

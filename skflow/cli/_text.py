@@ -13,15 +13,16 @@ import io
 import re
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skflow.cli._dates import WrittenDates, find_dates
+from skflow.cli._columns import Column, read_column, text_of, with_groups
+from skflow.cli._heads import encoding_of, find_separator, spoken
 from skflow.cli._shell import CommandError, brief
-from skflow.cli._written import Written, find_form, marks_of
+from skflow.cli._written import marks_of
 from skflow.tabular import import_pandas
 
 if TYPE_CHECKING:
@@ -30,20 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["TextOptions", "TextRows", "read_text", "write_cells"]
 
 HEAD = 2**20  # bytes that say how a file is written
-LINES = 20  # of which so many lines say what separates it
-SEPARATORS = ",;\t|"
-MARKERS = {"NA", "NaN", "nan", "null", "None", "N/A", "#N/A"}  # what is missing among numbers
-MOSTLY = 0.9  # share of numbers from which on a column without them all is a mistake
-TELLING = 20  # distinct values from which on such a share tells something
-
-SPOKEN = {"\t": "tabs", ";": "';'", ",": "','", "|": "'|'"}
-BOMS = {  # the longer ones first: UTF-32's begins with UTF-16's
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
 
 
 @dataclass(frozen=True)
@@ -53,23 +40,6 @@ class TextOptions:
     separator: str | None = None
     decimal: str | None = None
     encoding: str | None = None
-
-
-@dataclass
-class Column:
-    """A column as it takes part: its values, and what was made of its text."""
-
-    values: pandas.Series
-    form: Written | None = None
-    dates: WrittenDates | None = None
-    has_zeros: bool = False
-    strays: Sequence[str] = ()
-    n_distinct: int = 0
-
-    @property
-    def is_text(self) -> bool:
-        """Whether its values are those of a category."""
-        return self.values.dtype.kind == "O"
 
 
 class TextRows:
@@ -135,7 +105,7 @@ class TextRows:
         """Find the encoding, and with it what the first lines say."""
         with _open(self.path) as file:
             head = file.read(HEAD)
-        self.encoding = _encoding(head, self.options.encoding)
+        self.encoding = encoding_of(head, self.options.encoding)
         if self.encoding.startswith(("utf-16", "utf-32")) and self.options.encoding is None:
             self.notes.append(f"{self.path} is in {self.encoding.upper()}: read as that")
         elif b"\0" in head and not self.encoding.startswith(("utf-16", "utf-32")):
@@ -154,9 +124,9 @@ class TextRows:
         hint = re.match(r"sep=(.)\r?\n", text)  # Excel's
         lines = text[hint.end() :] if hint else text
         told = self.options.separator or (hint and hint[1])
-        self.separator = told or _find_separator(lines, usual)
+        self.separator = told or find_separator(lines, usual)
         if self.separator not in (usual, self.options.separator):
-            self.notes.append(f"{self.path} is separated by {_spoken(self.separator)}")
+            self.notes.append(f"{self.path} is separated by {spoken(self.separator)}")
         self._skip = 1 if hint else 0
         for record in csv.reader(io.StringIO(lines, newline=""), delimiter=self.separator):
             self._skip += 1
@@ -234,12 +204,16 @@ class TextRows:
 
     def _read_columns(self, names: Sequence[str]) -> dict[str, Column]:
         typed = self._read_typed()
-        columns = {name: self._column(name, typed[self.places[name]]) for name in names}
+        marks = marks_of(self.separator, self.decimal)
+        columns = {
+            name: read_column(self._cells(name), typed[self.places[name]], marks) for name in names
+        }
         forms = [column.form for column in columns.values() if column.form]
         if self.decimal is None and any(form.decimal == "," and form.most for form in forms):
             self.decimal = ","
         if self.decimal == "," and (self.separator != "," or self.options.decimal):
-            columns = {name: self._with_groups(name, column) for name, column in columns.items()}
+            marks = marks_of(self.separator, ",")
+            columns = {n: with_groups(c, self._cells(n), marks) for n, c in columns.items()}
         return columns
 
     def _read_typed(self) -> pandas.DataFrame:
@@ -286,56 +260,6 @@ class TextRows:
     def _cells(self, name: str) -> pandas.Series:
         return self.cells[self.places[name]]
 
-    def _column(self, name: str, typed: pandas.Series) -> Column:
-        """Read a column as what pandas takes it for, codes, dates, written numbers or text."""
-        cells = self._cells(name)
-        kind = typed.dtype.kind
-        if kind == "b":
-            return Column(typed)
-        if kind == "f":
-            return self._numbers(cells, typed)
-        values = [value for value in cells.unique() if value and value not in MARKERS]
-        if _are_codes(values):
-            return Column(_text(cells), has_zeros=True)
-        if kind in "iu":
-            return Column(typed)
-        if values and set(typed.dropna().unique()) <= {True, False}:
-            return Column(typed.astype("boolean"))
-        return self._written(cells, values)
-
-    def _numbers(self, cells: pandas.Series, typed: pandas.Series) -> Column:
-        """Tell whole numbers with gaps from others: in 64 bits they have digits to lose."""
-        if not typed.isna().any() or typed.isna().all():
-            return Column(typed)
-        values = [value for value in cells.unique() if value]
-        if _are_codes(values):
-            return Column(_text(cells), has_zeros=True)
-        if all(re.fullmatch(r"[-+]?\d{1,18}", value) for value in values):
-            return Column(Written("", ".", 0, 0).read(cells))
-        return Column(typed)
-
-    def _written(self, cells: pandas.Series, values: list[str]) -> Column:
-        """Read text as dates or numbers if all of it is, in one form."""
-        if dates := find_dates(values):
-            return Column(dates.read(cells), dates=dates)
-        form, strays = find_form(values, marks_of(self.separator, self.decimal))
-        if form and not strays and not _are_long(form, values):
-            is_usual = form.is_plain and form.decimal == "."
-            return Column(form.read(cells), None if is_usual else form)
-        n = len(values)
-        is_mistake = form is not None and n >= TELLING and len(strays) <= (1 - MOSTLY) * n
-        return Column(_text(cells), strays=strays if is_mistake else (), n_distinct=n)
-
-    def _with_groups(self, name: str, column: Column) -> Column:
-        """Where decimals have commas, 1.234 and 12.500 are thousands."""
-        if column.values.dtype.kind != "f" or column.form:
-            return column
-        values = [value for value in self._cells(name).unique() if value]
-        form, strays = find_form(values, marks_of(self.separator, ","))
-        if form and form.thousands and not strays:
-            return Column(form.read(self._cells(name)), form)
-        return column
-
     def take_as_text(self, name: str) -> None:
         """Take a column for text, whatever it looks like.
 
@@ -344,8 +268,8 @@ class TextRows:
         name : str
             The column.
         """
-        has_zeros = self.columns[name].has_zeros
-        self.columns[name] = Column(_text(self._cells(name)), has_zeros=has_zeros)
+        values = text_of(self._cells(name))
+        self.columns[name] = replace(self.columns[name], values=values, form=None, dates=None)
         self._set_frame()
 
     def stray(self, name: str) -> str | None:
@@ -361,15 +285,40 @@ class TextRows:
         complaint : str or None
             A sentence.
         """
-        column = self.columns[name]
-        if not column.strays:
+        advice = f"or leave the column out (--ignore {brief(name)})."
+        found = self._odd_one(name, self.columns[name].strays, "numbers")
+        return found and f"{found}: correct it, leave it empty if it is unknown, {advice}"
+
+    def stray_date(self, name: str) -> str | None:
+        """Say what keeps a column from being one of dates, if it is little.
+
+        Parameters
+        ----------
+        name : str
+            The column.
+
+        Returns
+        -------
+        note : str or None
+            A sentence, without its end.
+        """
+        found = self._odd_one(name, self.columns[name].stray_dates, "dates")
+        return found and (
+            f"{found}: the column is one of categories; correct that value, or leave it empty, "
+            "if they are dates"
+        )
+
+    def _odd_one(self, name: str, strays: Sequence[str], what: str) -> str | None:
+        """Name the first of a few values that are unlike all others of a column."""
+        if not strays:
             return None
-        value, n = column.strays[0], column.n_distinct
-        row = int(np.flatnonzero(self._cells(name) == value)[0]) + 1
+        n, row = (
+            self.columns[name].n_distinct,
+            int(np.flatnonzero(self._cells(name) == strays[0])[0]),
+        )
         return (
-            f"{self.path}: {n - len(column.strays)} of {n} distinct values of '{brief(name)}' are "
-            f"numbers; {brief(value)!r} (row {row}) is not: correct it, leave it empty if it is "
-            f"unknown, or leave the column out (--ignore {brief(name)})."
+            f"{self.path}: {n - len(strays)} of {n} distinct values of '{brief(name)}' are {what}; "
+            f"{brief(strays[0])!r} (row {row + 1}) is not"
         )
 
 
@@ -418,58 +367,6 @@ def _no_text(path: Path, error: UnicodeDecodeError, options: TextOptions) -> str
         f"{path} is not in {error.encoding} (byte 0x{bad:02x}): name its encoding (--encoding "
         "NAME), or save it in UTF-8."
     )
-
-
-def _encoding(head: bytes, given: str | None) -> str:
-    """Return the encoding that a file's first bytes tell, or the one given, or UTF-8."""
-    found = (name for mark, name in BOMS.items() if head.startswith(mark))
-    return next(found, given or "utf-8")
-
-
-def _find_separator(text: str, usual: str) -> str:
-    """Return what separates a file's columns: the usual one, unless the first lines object."""
-    widths = {mark: _width(text, mark) for mark in dict.fromkeys([usual, *SEPARATORS])}
-    if widths[usual] > 1:
-        if usual != ";" and widths[";"] > 1:
-            raise ValueError(
-                f"its lines may be separated by {_spoken(usual)} or by ';': say by which (--sep)"
-            )
-        return usual
-    best = max(widths, key=widths.__getitem__)
-    return best if widths[best] > 1 else usual
-
-
-def _width(text: str, mark: str) -> int:
-    """Return into how many fields a mark cuts all of the first lines alike, or 0."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
-    try:
-        records = [record for record, _ in zip(reader, range(LINES), strict=False) if record]
-    except csv.Error:  # a very long cell
-        return 0
-    n = len(records[0]) if records else 0
-    fits = (len(r) == n or (len(r) == n + 1 and not r[-1]) for r in records)
-    return n if all(fits) else 0
-
-
-def _spoken(separator: str) -> str:
-    return SPOKEN.get(separator, repr(separator))
-
-
-def _text(cells: pandas.Series) -> pandas.Series:
-    """Only an empty cell is missing in a column of text: NA is Namibia."""
-    return cells.mask(cells == "")
-
-
-def _are_codes(values: Sequence[str]) -> bool:
-    """Whether these are digits that a number would lose some of."""
-    return any(re.fullmatch(r"0[0-9]+", value) for value in values) and all(
-        value.isascii() and value.isdigit() for value in values
-    )
-
-
-def _are_long(form: Written, values: Sequence[str]) -> bool:
-    """Whether these are digits without end, which no number of 64 bits holds."""
-    return form.is_plain and not form.most and max(map(len, values)) > 19
 
 
 # --------------------------------------------------------------------------------------- writing

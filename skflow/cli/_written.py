@@ -20,7 +20,7 @@ from skflow.tabular import import_pandas
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Written", "find_form", "marks_of"]
+__all__ = ["Marks", "Written", "find_form", "marks_of"]
 
 SAMPLE = 1000  # values that decide which form to try on all of them
 PROMISING = 0.8  # least share of them that fits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from skflow.flow._atoms import JointAtom, gather, joint_atoms, radii_of
 from skflow.flow._marginals import MATCHED_ROWS, Marginal, MonotoneMap
 from skflow.flow._step import Flow, LiveFlow, RecordedFlow, Recording, Replay, StepSizes
 from skflow.kernels import compute_threads
@@ -9,6 +10,7 @@ from skflow.kernels import compute_threads
 __all__ = [
     "MATCHED_ROWS",
     "Flow",
+    "JointAtom",
     "LiveFlow",
     "Marginal",
     "MonotoneMap",
@@ -17,4 +19,7 @@ __all__ = [
     "Replay",
     "StepSizes",
     "compute_threads",
+    "gather",
+    "joint_atoms",
+    "radii_of",
 ]

@@ -36,6 +36,7 @@ from skflow._utils import (
 from skflow.alignment import ALIGNMENTS
 from skflow.fields import Field, FlowDefaults, make_field
 from skflow.fields._denoisers import make_denoiser
+from skflow.flow._atoms import JointAtom, joint_atoms
 from skflow.flow._callbacks import CallbackSupportMixin
 from skflow.flow._marginals import Marginal, marginals_of
 from skflow.flow._step import Recording, StepSizes
@@ -71,6 +72,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
     _target: NDArray
     _weight: NDArray
     _marginals: list[Marginal]
+    _atoms: list[JointAtom]
 
     # ----------------------------------------------------------------------------- parameters
     def set_params(self, **params: Any) -> BaseFlow:
@@ -183,6 +185,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
         self._n_draws = count_draws(weight, len(X))
         X, weight = distinct_rows(X, weight)  # a weighted summary of X is the same target
         self._marginals = marginals_of(X, weight, self._n_draws)
+        self._atoms = joint_atoms(X, weight)
         self.center_ = weight @ X.astype(np.float64)
         self._target, self._weight = (X - self.center_).astype(X.dtype), weight
         self.schedule_ = clone(self._make_schedule(self.schedule))

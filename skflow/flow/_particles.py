@@ -23,8 +23,8 @@ from skflow.alignment import ALIGNMENTS, Affine, apply_affine, conditional_map, 
 from skflow.fields._conditional import ConditionalState
 from skflow.flow._base import BaseFlow
 from skflow.flow._callbacks import FitTask
+from skflow.flow._finish import Finish
 from skflow.flow._groups import GROUP_ROWS, start_state
-from skflow.flow._marginals import MonotoneMap, missing_maps
 from skflow.flow._step import Flow, LiveFlow, RecordedFlow, Recording, Replay, StepSizes
 from skflow.flow._target import NO_COLUMNS, TargetView, kept_columns
 from skflow.kernels import compute_threads
@@ -62,7 +62,7 @@ class ParticleFlow(BaseFlow):
     def _fit_field(self, X_source: ArrayLike | None) -> None:
         super()._fit_field(X_source)
         target = self._target, self._weight, self.field_, self._marginals
-        self._view = TargetView(*target, self._kept)
+        self._view = TargetView(*target, self._kept, self._atoms)
 
     def _loop(self, flow: Flow, Y: NDArray) -> Iterator[NDArray]:
         """Take all steps; yield the rows after every one (a new array each)."""
@@ -169,26 +169,17 @@ class ParticleFlow(BaseFlow):
         total, label = len(self.sigmas_), type(self).__name__
         return progress(steps, total=total, verbose=self.verbose, label=label)
 
-    def _maps(
-        self, moved: NDArray, weight: NDArray | None, view: TargetView
-    ) -> list[MonotoneMap | None]:
-        """What rows at the end of their flow still miss of every column."""
-        if not (self.match_marginals and self.field_.fixes_target):
-            return []
-        if view.stands_for is None:
-            return missing_maps(moved, view.marginals, weight)
-        # estimated weights know a column's distribution less well than the flow does
-        some = view.stands_for
-        weight = None if weight is None else weight[some]
-        return missing_maps(moved[some], view.marginals, weight, ties_only=True)
+    def _finish(self, moved: NDArray, view: TargetView, weight: NDArray | None) -> Finish:
+        """What rows at the end of their flow still miss of the target."""
+        is_matched = self.match_marginals and self.field_.fixes_target
+        return Finish.of(moved, view, weight) if is_matched else Finish()
 
     def _end(self, moved: NDArray, view: TargetView, weight: NDArray | None = None) -> NDArray:
-        """Rows at the end of their way, with the target's own values in columns that need it."""
-        maps = self._maps(moved, weight, view) if self._recording is None else self._recording.maps
-        for y, match in zip(moved.T, maps, strict=False):  # a flow under way has none
-            if match is not None:
-                y[:] = match(y)
-        return moved
+        """Rows at the end of their way, with the target's own values where they need them."""
+        if self._recording is None:
+            return self._finish(moved, view, weight)(moved)
+        finish = self._recording.finish  # a flow that was stopped has none
+        return moved if finish is None else finish(moved)
 
     def _record(self, X_source: ArrayLike, task: FitTask) -> Recording:
         """Move the reference rows, and return what the steps of their flow were made of."""
@@ -220,7 +211,8 @@ class ParticleFlow(BaseFlow):
         Y, sizes = recording.start, self._new_step_sizes(self._fitted_defaults.shrinkage)
         for moved in self._steps(Y, weight, recording.affine, rng, sizes, view, recording):
             if len(recording.steps) == self.n_steps:
-                recording.maps = self._maps(self._restore(moved, moved.dtype), weight, view)
+                rows = self._restore(moved, moved.dtype)
+                recording.finish = self._finish(rows, view, weight)
             yield moved
 
     def _so_far(self, recording: Recording) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from skflow.fields import FieldState
-from skflow.flow._marginals import MonotoneMap
 
 __all__ = ["Flow", "LiveFlow", "RecordedFlow", "Recording", "Replay", "StepSizes"]
 
@@ -109,15 +108,15 @@ class Recording:
         Weights of the reference rows.
     steps : list of RecordedStep
         The steps.
-    maps : list of MonotoneMap or None
-        For every column what the end of the flow still misses; empty before it has ended.
+    finish : callable, default=None
+        What the rows still miss at the end of the flow; None before it has ended.
     """
 
     start: NDArray
     affine: tuple[NDArray, NDArray, NDArray] | None = None
     weight: NDArray | None = None
     steps: list[RecordedStep] = field(default_factory=list)
-    maps: list[MonotoneMap | None] = field(default_factory=list)
+    finish: Callable[[NDArray], NDArray] | None = None
 
     def nearest(self, Y: NDArray) -> NDArray:
         """Return for every row the number of the reference row nearest to it at the start.

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from skflow._utils import warn
 from skflow.fields import Field
 from skflow.fields._score_difference import log_ratio
+from skflow.flow._atoms import JointAtom
 from skflow.flow._marginals import Marginal
 from skflow.schedules import resolve_bandwidth
 
@@ -54,6 +55,8 @@ class TargetView:
         Distributions of the columns.
     kept : ndarray of int, shape (n_kept,)
         Columns that stay as they are.
+    atoms : sequence of JointAtom, default=()
+        What columns share together.
     own_bandwidths : ndarray of shape (n_features,), default=None
         Bandwidths of the kept columns, 0 of the others; None if all follow σ.
     stands_for : ndarray of bool, shape (n_source_rows,), default=None
@@ -65,6 +68,7 @@ class TargetView:
     field: Field
     marginals: Sequence[Marginal]
     kept: NDArray
+    atoms: Sequence[JointAtom] = ()
     stands_for: NDArray | None = None
     own_bandwidths: NDArray | None = None
 

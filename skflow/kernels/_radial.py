@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,4 +114,16 @@ def _log_gaussian(square: NDArray) -> NDArray:
     return -square / 2
 
 
-GAUSSIAN = RadialKernel(_log_gaussian, KernelSum.sums, KernelSum.divergence, KernelSum.variance)
+def _gaussian_sums(rows: KernelSum, *at: Any, **options: Any) -> tuple[NDArray, NDArray]:
+    return rows.sums(*at, **options)
+
+
+def _gaussian_divergence(rows: KernelSum, *at: Any, **options: Any) -> NDArray:
+    return rows.divergence(*at, **options)
+
+
+def _gaussian_variance(rows: KernelSum, *at: Any, **options: Any) -> NDArray:
+    return rows.variance(*at, **options)
+
+
+GAUSSIAN = RadialKernel(_log_gaussian, _gaussian_sums, _gaussian_divergence, _gaussian_variance)

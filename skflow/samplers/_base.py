@@ -48,6 +48,7 @@ from skflow.fields._score_difference import log_ratio
 from skflow.flow import (
     compute_threads,
 )
+from skflow.flow._atoms import gather, radii_of
 from skflow.flow._callbacks import FitTask, ends_callbacks
 from skflow.flow._marginals import match_marginals
 from skflow.flow._particles import REFERENCE_RANGE, ParticleFlow
@@ -346,7 +347,8 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         return (self._matched(Y) if self.match_marginals else Y)[:n_samples]
 
     def _matched(self, Y: NDArray) -> NDArray:
-        """Samples with the target's marginal distributions."""
+        """Samples with the target's joint atoms and marginal distributions."""
+        Y = gather(Y, self._atoms, radii_of(self._atoms, Y))
         return match_marginals(Y, self._marginals)
 
     def _population(self) -> int:

@@ -3,37 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow.flow import MATCHED_ROWS
-from skflow.tabular._codecs import Category, Number, linear_relations
+from skflow._utils import warn
+from skflow.flow import MATCHED_ROWS, JointAtom, gather, joint_atoms, radii_of
+from skflow.tabular._categories import Category
+from skflow.tabular._checks import check_finite, check_frame, quoted, shortened
 from skflow.tabular._frames import import_pandas
-from skflow.tabular._kinds import Kind, almost_numbers, kind_of, looks_like_dates
+from skflow.tabular._glances import almost_numbers, looks_like_dates
+from skflow.tabular._kinds import Kind, kind_of
+from skflow.tabular._numbers import Number
+from skflow.tabular._plain import PlainState
+from skflow.tabular._relations import linear_relations
 
 if TYPE_CHECKING:
     import pandas
 
     from skflow.tabular._noise import Uniform
 
-Matches = dict[Hashable, Any]  # by column, what its codec's ``match`` returned
 
-LONGEST, SHOWN = 320, 8  # characters of a message, and names that it lists
+@dataclass(frozen=True)
+class Matches:
+    """What gives moved rows the target's joint atoms and marginal distributions.
 
-__all__ = [
-    "Matches",
-    "TableEncoder",
-    "check_complete",
-    "check_finite",
-    "check_frame",
-    "quoted",
-    "shortened",
-]
+    Parameters
+    ----------
+    radii : list of float
+        Distances within which rows are gathered on the encoder's atoms.
+    columns : dict
+        By column, what its codec's ``match`` returned.
+    """
+
+    radii: list[float]
+    columns: dict[Hashable, Any]
 
 
-class TableEncoder:
+__all__ = ["Matches", "TableEncoder"]
+
+
+class TableEncoder(PlainState):
     """The columns of a table, side by side in one unit-free space.
 
     Parameters
@@ -109,6 +121,31 @@ class TableEncoder:
             width = 0 if name in self.relations else codec.width
             self.blocks[name] = slice(self.width, self.width + width)
             self.width += width
+        self.atoms = [] if other else self._find_atoms(plain, weight)
+
+    def _find_atoms(self, plain: Mapping[Hashable, pandas.Series], weight: NDArray | None) -> list:
+        """What columns share together, such as zeros, or a "no" and what it implies.
+
+        A category has no meaning in a single coordinate, but a number's value and absence have.
+        """
+        parts: list[tuple[Hashable, NDArray]] = []
+        for column, block in self.blocks.items():
+            places = np.arange(block.start, block.stop)
+            is_whole = isinstance(self.codecs[column], Category)
+            parts += [
+                (column, p) for p in ([places] if is_whole else places[:, None]) if len(places)
+            ]
+        if not parts:
+            return []
+        Z, factors = self._coordinates(plain), np.random.default_rng(0).normal(size=self.width)
+        codes = np.column_stack([(Z[:, part] * factors[part]).sum(axis=1) for _, part in parts])
+        atoms = []
+        for atom in joint_atoms(codes, weight):
+            row = np.flatnonzero((codes[:, atom.columns] == atom.values).all(axis=1))[0]
+            columns = np.concatenate([parts[k][1] for k in atom.columns])
+            if len({parts[k][0] for k in atom.columns}) > 1:
+                atoms.append(JointAtom(columns, Z[row, columns], atom.share))
+        return atoms
 
     def doubts(self, target: pandas.DataFrame) -> list[str]:
         """Say which columns are perhaps not what their values were taken for.
@@ -193,12 +230,18 @@ class TableEncoder:
             Every column's block in turn; a single column of zeros if all columns are constant.
         """
         self.check(table, name)
-        Z = np.zeros((len(table), max(self.width, 1)))
+        free = (column for column in self.codecs if column not in self.relations)
+        plain = {column: self._read(table, column, name, whole) for column in free}
+        return self._coordinates(plain, rng) if plain else np.zeros((len(table), 1))
+
+    def _coordinates(
+        self, plain: Mapping[Hashable, pandas.Series], rng: Uniform | None = None
+    ) -> NDArray:
+        """Coordinates of rows whose columns are plain."""
+        Z = np.zeros((len(next(iter(plain.values()))), max(self.width, 1)))
         for column, codec in self.codecs.items():
-            if column in self.relations:
-                continue
-            plain = self._read(table, column, name, whole)
-            Z[:, self.blocks[column]] = codec.encode(plain, rng)
+            if column not in self.relations:
+                Z[:, self.blocks[column]] = codec.encode(plain[column], rng)
         return Z
 
     def unknown(self, table: pandas.DataFrame, *, whole: bool = False) -> dict[Hashable, list]:
@@ -225,7 +268,25 @@ class TableEncoder:
                     unknown[column] = list(plain[is_unknown].unique())
         return unknown
 
-    def match(self, Z: NDArray) -> Matches:
+    def warn_of_unknown(self, table: pandas.DataFrame) -> None:
+        """Refuse a source's column without a known category, and warn of single ones.
+
+        Parameters
+        ----------
+        table : DataFrame
+            A whole source.
+        """
+        for column, values in self.unknown(table, whole=True).items():
+            if getattr(self.codecs[column], "n_levels", 2) == 1:
+                continue  # constant in the target, and so in the result
+            warn(
+                shortened(
+                    f"source's column {column!r} has values that the target's has not, "
+                    f"{quoted(values)}: such rows end among the target's values."
+                )
+            )
+
+    def match(self, Z: NDArray) -> Matches | None:
         """Learn from moved rows how to give all columns the target's marginal distributions.
 
         Parameters
@@ -235,16 +296,19 @@ class TableEncoder:
 
         Returns
         -------
-        matches : dict
-            What `decode` takes; empty if there are too few rows.
+        matches : Matches or None
+            What `decode` takes; None if there are too few rows.
         """
         if len(Z) < MATCHED_ROWS:
-            return {}
-        return {
+            return None
+        radii = radii_of(self.atoms, Z)
+        Z = gather(Z, self.atoms, radii)
+        columns = {
             c: codec.match(Z[:, self.blocks[c]])
             for c, codec in self.codecs.items()
             if c not in self.relations
         }
+        return Matches(radii, columns)
 
     def decode(self, Z: NDArray, matches: Matches | None = None) -> pandas.DataFrame:
         """Return the table whose rows lie nearest to some coordinates.
@@ -253,7 +317,7 @@ class TableEncoder:
         ----------
         Z : ndarray of shape (n_rows, width)
             Coordinates.
-        matches : dict, default=None
+        matches : Matches, default=None
             From `match`. None takes coordinates as they are.
 
         Returns
@@ -261,7 +325,9 @@ class TableEncoder:
         table : DataFrame
             The target's columns, dtypes and categories.
         """
-        known = matches or {}
+        known = {} if matches is None else matches.columns
+        if matches is not None:
+            Z = gather(Z, self.atoms, matches.radii)
         plain = {
             c: codec.decode(Z[:, self.blocks[c]], known.get(c))
             for c, codec in self.codecs.items()
@@ -306,107 +372,3 @@ def _unmovable(column: pandas.Series, error: Exception) -> ValueError:
             f"be moved ({error}): convert it to numbers, text or categories, or leave it out."
         )
     )
-
-
-def check_frame(X: Any, name: str) -> None:
-    """Raise an error unless X is a DataFrame with rows and unique columns."""
-    pandas = import_pandas()
-    if not isinstance(X, pandas.DataFrame):
-        raise TypeError(
-            f"{name} must be a pandas DataFrame, got {type(X).__name__}: wrap an array in "
-            "pandas.DataFrame(array, columns=[...]), convert another frame with .to_pandas()."
-        )
-    if not X.columns.is_unique:
-        twice = list(dict.fromkeys(X.columns[X.columns.duplicated()]))
-        raise ValueError(f"{name} has the column(s) {quoted(twice)} twice: rename or drop one.")
-    if not len(X):
-        raise ValueError(f"{name} has no rows.")
-
-
-def check_finite(X: pandas.DataFrame, columns: list, name: str) -> None:
-    """Raise an error if a column has infinite values.
-
-    Parameters
-    ----------
-    X : DataFrame
-        A table.
-    columns : list
-        The columns to look at.
-    name : str
-        What to call the table in the error.
-
-    Raises
-    ------
-    ValueError
-        If there are such values; the message names the columns, and how many values.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from skflow.tabular import check_finite
-    >>> check_finite(pd.DataFrame({"a": [1.0, float("inf")]}), ["a"], "X")
-    Traceback (most recent call last):
-        ...
-    ValueError: X has infinite values in 'a' (1): make them missing, or drop those rows.
-    """
-    count = {c: _count_infinite(X[c]) for c in columns}
-    _refuse(count, f"{name} has infinite values", "make them missing, or drop those rows")
-
-
-def check_complete(X: pandas.DataFrame, columns: list, name: str) -> None:
-    """Raise an error if a column has missing or infinite values.
-
-    Parameters
-    ----------
-    X : DataFrame
-        A table.
-    columns : list
-        The columns to look at.
-    name : str
-        What to call the table in the error.
-
-    Raises
-    ------
-    ValueError
-        If there are such values; the message names the columns, and how many values.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from skflow.tabular import check_complete
-    >>> check_complete(pd.DataFrame({"a": [1.0, None]}), ["a"], "X")
-    Traceback (most recent call last):
-        ...
-    ValueError: X has missing or infinite values in 'a' (1): drop those rows (dropna) or ...
-    """
-    count = {c: int(X[c].isna().sum()) or _count_infinite(X[c]) for c in columns}
-    advice = "drop those rows (dropna) or fill them in (fillna)"
-    _refuse(count, f"{name} has missing or infinite values", advice)
-
-
-def _refuse(count: Mapping[Hashable, int], complaint: str, advice: str) -> None:
-    """Raise an error that names the columns with a count."""
-    found = [f"{column!r} ({n})" for column, n in count.items() if n]
-    if found:
-        raise ValueError(f"{complaint} in {_listed(found)}: {advice}.")
-
-
-def _count_infinite(column: pandas.Series) -> int:
-    if column.dtype.kind != "f":
-        return 0
-    return int(np.isinf(column.to_numpy(np.float64, na_value=np.nan)).sum())
-
-
-def shortened(message: str) -> str:
-    """A message that fits on a screen, whatever it lists."""
-    return message if len(message) <= LONGEST else f"{message[: LONGEST - 4]} ..."
-
-
-def quoted(names: Sequence) -> str:
-    """Return names in quotes, between commas, as errors list them: the first of many."""
-    return _listed([repr(name) for name in names])
-
-
-def _listed(texts: Sequence[str]) -> str:
-    shown = ", ".join(texts[:SHOWN])
-    return shown if len(texts) <= SHOWN else f"{shown} and {len(texts) - SHOWN} others"

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Restore",
     "dense",
+    "extended",
     "floats",
     "from_numbers",
     "import_pandas",
+    "in_library",
     "infer",
     "naive",
     "series",
@@ -161,6 +163,23 @@ class Restore:
         """Return what a fitted estimator needs: the library and the dtypes, not the rows."""
         return Restore(self.frame[:0])
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the library, and in Arrow's words the dtypes of another than pandas."""
+        schema = None
+        if self._is_foreign():
+            narwhals = importlib.import_module("narwhals")
+            arrow = narwhals.from_native(self.frame[:0], eager_only=True).to_arrow()
+            schema = arrow.schema.serialize().to_pybytes()
+        return {"library": self.library, "schema": schema}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make a frame without rows, which no moved table needs if it is of pandas."""
+        self.library, self.frame = state["library"], None
+        if self._is_foreign():
+            narwhals, pyarrow = map(importlib.import_module, ("narwhals", "pyarrow"))
+            empty = pyarrow.ipc.read_schema(pyarrow.py_buffer(state["schema"])).empty_table()
+            self.frame = narwhals.from_arrow(empty, backend=self.library).to_native()
+
     def _is_foreign(self) -> bool:
         return self.library in CASTS
 
@@ -178,6 +197,28 @@ class Restore:
             cast = CASTS[self.library](columns[c].to_native(), known.get_column(c).to_native())
             columns[c] = narwhals.from_native(cast, series_only=True).alias(c)
         return columns
+
+
+def in_library(frame: Any, wanted: str) -> Any:
+    """Return a frame as one of the library that ``set_output`` asked for.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A frame of any library.
+    wanted : {"default", "pandas", "polars"}
+        The library; "default" is the frame's own.
+
+    Returns
+    -------
+    frame : DataFrame
+        The frame, or a copy.
+    """
+    if wanted == "default" or type(frame).__module__.startswith(wanted):
+        return frame
+    if wanted == "pandas":
+        return to_pandas(frame, "moved")[0]
+    return importlib.import_module("polars").from_pandas(frame)
 
 
 def _library(frame: Any) -> str:
@@ -270,3 +311,14 @@ def naive(column: pandas.Series, unit: str) -> tuple[pandas.Series, Any]:
         for v, a in zip(values, aware, strict=True)
     ]
     return series(np.array(utc, dtype=f"{unit}[us]"), column, None), aware
+
+
+def extended(column: pandas.Series) -> tuple[NDArray, NDArray]:
+    """Return values in extended precision, where 64 bits have room, and which are missing."""
+    missing = column.isna().to_numpy(bool)
+    present = column[~missing]
+    if present.dtype.kind in "mM":
+        present = present.astype("int64")
+    x = np.zeros(len(missing), np.longdouble)
+    x[~missing] = np.asarray(present.to_numpy())
+    return x, missing

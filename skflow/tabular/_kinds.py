@@ -17,11 +17,9 @@ kind        the user's column                           the plain column
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -39,18 +37,18 @@ from skflow.tabular._frames import (
     storage,
     wholes,
 )
+from skflow.tabular._plain import PlainState
+from skflow.tabular._values import Typed, digits_of, first_of, key_of, meaning_of, number_in
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["KINDS", "Kind", "Typed", "almost_numbers", "kind_of", "looks_like_dates"]
+__all__ = ["KINDS", "Kind", "kind_of"]
 
-WORDS = {"true": True, "false": False}
 EXAMPLES = 3  # of the target's categories in an error
-ALMOST, FEW_VALUES = 0.9, 10  # share of numbers in a text column, and of how many values at least
 
 
-class Kind(ABC):
+class Kind(PlainState, ABC):
     """What a column of the target holds: reads such values out of any column, and writes them."""
 
     name: str
@@ -83,7 +81,7 @@ class Kind(ABC):
     @abstractmethod
     def _read(self, column: pandas.Series, whole: bool) -> pandas.Series: ...
 
-    def _learn(self, column: pandas.Series) -> None:  # noqa: B027 (most have nothing to add)
+    def _learn(self, column: pandas.Series) -> None:
         """Keep what is needed to write values back."""
 
     def _objects(self, plain: pandas.Series, convert: Callable = lambda v: v) -> pandas.Series:
@@ -95,7 +93,7 @@ class Kind(ABC):
     def _misfit(self, column: pandas.Series, bad: Any, why: str) -> TypeError:
         return TypeError(
             f"values of dtype {column.dtype} cannot become {self.dtype}: "
-            f"{_first(column, bad)} {why}"
+            f"{first_of(column, bad)} {why}"
         )
 
 
@@ -264,17 +262,6 @@ class Period(Kind):
         return self._objects(plain, lambda v: period(ordinal=int(v), freq=self._freq))
 
 
-@dataclass(frozen=True, order=True, repr=False)
-class Typed:
-    """A value that another type's equals, as 1, 1.0 and True do, and that is still another."""
-
-    type_name: str
-    value: Any
-
-    def __repr__(self) -> str:
-        return repr(self.value)
-
-
 class Category(Kind):
     """One of the target's values; those of a source are matched by what they mean."""
 
@@ -291,21 +278,21 @@ class Category(Kind):
         }
         values = special.get(infer(column), lambda: self._distinct(column)[1])()
         twins = Counter(values)
-        self._known = {_key(v): Typed(*_key(v)) if twins[v] > 1 else v for v in values}
+        self._known = {key_of(v): Typed(*key_of(v)) if twins[v] > 1 else v for v in values}
         texts = [v for v in values if isinstance(v, str)]
-        meant = Counter(map(_meaning, texts))
-        self._texts = {_meaning(v): v for v in texts if meant[_meaning(v)] == 1}
+        meant = Counter(map(meaning_of, texts))
+        self._texts = {meaning_of(v): v for v in texts if meant[meaning_of(v)] == 1}
 
     def _distinct(self, column: pandas.Series) -> tuple[Any, list]:
         """Return every row's position among the distinct values, -1 where there is none."""
-        if infer(column) in ("string", "categorical"):
+        if column.dtype.kind == "b" or infer(column) in ("string", "categorical"):
             codes, values = import_pandas().factorize(column)
-            return codes, list(values)
+            return codes, values.tolist()
         codes, seen = np.full(len(column), -1), dict[tuple[str, Any], int]()
         missing = column.isna().to_numpy()
         for i, value in enumerate(column.astype(object).tolist()):
             try:
-                codes[i] = -1 if missing[i] else seen.setdefault(_key(value), len(seen))
+                codes[i] = -1 if missing[i] else seen.setdefault(key_of(value), len(seen))
             except TypeError:  # it has no hash
                 bad = np.arange(len(column)) == i
                 raise self._misfit(column, bad, "is no number, text or category") from None
@@ -314,7 +301,7 @@ class Category(Kind):
     def _read(self, column: pandas.Series, whole: bool) -> pandas.Series:
         codes, values = self._distinct(column)
         found = [self._match(v) for v in values]
-        is_of_other_type = not {_key(v)[0] for v in values} & {name for name, _ in self._known}
+        is_of_other_type = not {key_of(v)[0] for v in values} & {name for name, _ in self._known}
         is_lost = is_of_other_type and not any(known for known, _ in found)
         if whole and found and len(self._known) > 1 and is_lost:
             some = ", ".join(map(repr, list(self._known.values())[:EXAMPLES]))
@@ -325,11 +312,11 @@ class Category(Kind):
 
     def _match(self, value: Any) -> tuple[bool, Any]:
         """Return whether the target has a value, and the target's own object or else itself."""
-        meant = _meaning(value)
-        names = (_key(meant)[0], "int", "float", "bool")
-        keys = [_key(value), *((name, meant) for name in names)]
+        meant = meaning_of(value)
+        names = (key_of(meant)[0], "int", "float", "bool")
+        keys = [key_of(value), *((name, meant) for name in names)]
         if not isinstance(value, str):  # text is another text's equal only letter by letter
-            keys += [("str", str(value)), ("str", _digits(meant))]
+            keys += [("str", str(value)), ("str", digits_of(meant))]
             keys += [("str", self._texts.get(meant))]
         return next(((True, self._known[k]) for k in keys if k in self._known), (False, value))
 
@@ -337,92 +324,16 @@ class Category(Kind):
         return self._objects(plain, lambda v: v.value if isinstance(v, Typed) else v)
 
 
-KINDS: tuple[type[Kind], ...] = (  # tried in this order
-    Missing, Category, Integer, Float, Decimals, Instant, Date, Duration, Period
-)  # fmt: skip
+KINDS = (Missing, Category, Integer, Float, Decimals, Instant, Date, Duration, Period)
 
 
 def kind_of(column: pandas.Series) -> Kind:
-    """Return the kind of a target's column, fitted to it, or raise TypeError if it has none."""
+    """Return the first kind that takes a column, fitted to it, or raise TypeError."""
     plain = dense(column)
     for kind in KINDS:
         if kind.accepts(plain):
             return kind(column)
     raise TypeError(
-        f"values of dtype {column.dtype} cannot be moved: {_first(plain, plain.notna())} is no "
+        f"values of dtype {column.dtype} cannot be moved: {first_of(plain, plain.notna())} is no "
         "number, date, text or category: convert the column, or leave it out"
-    )
-
-
-# ------------------------------------------------------------------------------------------ values
-def number_in(value: Any) -> int | float | None:
-    """Return the number that a value is, or that a text says, if any."""
-    value = _python(value)
-    if isinstance(value, (int, float)):
-        return value
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, str) and "_" not in value:
-        for parse in (int, float):
-            try:
-                number = parse(value)
-            except ValueError:
-                continue
-            return number if abs(number) < math.inf else None  # "nan" and "inf" are words
-    return None
-
-
-def _meaning(value: Any) -> Any:
-    if not isinstance(value, str):
-        return _python(value)
-    number = number_in(value)
-    return WORDS.get(value.strip().casefold(), value if number is None else number)
-
-
-def _digits(value: Any) -> str:
-    return str(int(value) if isinstance(value, float) and value.is_integer() else value)
-
-
-def _python(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _key(value: Any) -> tuple[str, Any]:
-    value = _python(value)
-    return type(value).__name__, value
-
-
-def _first(column: pandas.Series, bad: Any) -> str:
-    i = int(np.flatnonzero(bad)[0])
-    value, label = _python(column.iloc[i]), _python(column.index[i])
-    shown = str(value) if hasattr(value, "isoformat") else repr(value)  # dates without their class
-    return f"value {shown} (row {label!r})"
-
-
-# ------------------------------------------------------------------------------------ first glances
-def almost_numbers(column: pandas.Series) -> str | None:
-    """Say which value keeps a column of text from being numbers, if it is nearly so."""
-    if infer(dense(column)) not in ("string", "categorical", "mixed", "mixed-integer"):
-        return None
-    present = dense(column).dropna().astype(object)
-    distinct = present[~present.map(_key).duplicated()]
-    is_number = distinct.map(lambda v: number_in(v) is not None).astype(bool)
-    n, count = len(distinct), int(is_number.sum())
-    if n < FEW_VALUES or count == n or count < ALMOST * n:
-        return None
-    odd = _first(distinct, ~is_number).removeprefix("value ")
-    return f"{count} of {n} distinct values are numbers; {odd} is not"
-
-
-def looks_like_dates(column: pandas.Series) -> bool:
-    """Whether whole numbers are dates written as YYYYMMDD, all from 1900 to 2100."""
-    plain = dense(column).dropna()
-    if infer(plain) != "integer" or not len(plain):
-        return False
-    values = plain.drop_duplicates().astype(object)
-    if not all(19000101 <= v <= 21001231 for v in values):
-        return False
-    pandas = import_pandas()
-    return bool(
-        pandas.to_datetime(values.astype(str), format="%Y%m%d", errors="coerce").notna().all()
     )

@@ -7,8 +7,7 @@ Everything is fitted on the target.
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,18 +28,20 @@ from skflow._utils import (
 )
 from skflow.advice import find_alike
 from skflow.samplers import SDFlowSampler
-from skflow.tabular._encoder import (
-    Matches,
-    TableEncoder,
+from skflow.tabular._checks import (
+    as_list,
     check_complete,
     check_frame,
+    check_known,
+    groups_of,
     quoted,
-    shortened,
 )
-from skflow.tabular._frames import import_pandas, to_pandas
+from skflow.tabular._encoder import TableEncoder
+from skflow.tabular._frames import import_pandas, in_library, to_pandas
+from skflow.tabular._group_flow import GroupFlow
 from skflow.tabular._noise import RowNoise
+from skflow.tabular._plain import PlainState
 from skflow.tabular._report import TableReport, report_on
-from skflow.tabular._whitening import HalfWhitening
 
 if TYPE_CHECKING:
     import pandas
@@ -48,8 +49,6 @@ if TYPE_CHECKING:
 __all__ = ["TableTransport"]
 
 MISSING = {"keep": False, "raise": True}  # whether missing values are refused
-SAMPLED_ROWS = 500  # fewest samples that shares are learned on: no fewer are moved together anyway
-REFERENCE_ROWS = 2000  # most source rows that the maps of a frozen flow are learned on
 
 
 def _default_flow() -> SDFlowSampler:
@@ -57,16 +56,7 @@ def _default_flow() -> SDFlowSampler:
     return SDFlowSampler(step_size=1.0)
 
 
-# From so many rows of a target on they are moved in single precision, which takes half the time,
-# unless a source reaches farther than this: coordinates of a target are of order one.
-SINGLE_ROWS, SINGLE_REACH = 4000, 1e3
-
-
-def _is_near(rows: NDArray) -> bool:
-    return bool(np.abs(rows).max(initial=0) < SINGLE_REACH)
-
-
-class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     r"""Move the rows of one data frame onto another, whatever their columns hold.
 
     ``fit`` learns the target; ``transform`` moves source rows, which come back with the *target's*
@@ -77,7 +67,7 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
     - Numeric columns keep their dtype. Values on a common grid (whole numbers, prices to the cent,
       masses to 25 g) stay on it; a least or greatest value that several target rows share is taken
       for a bound. Atoms of a column that has no grid, such as the zeros among rainfall amounts,
-      are smeared out but for that bound.
+      keep their share.
     - Categories, text and booleans become one of the target's values. A value the target does not
       have starts from the middle and ends where its row arrives.
     - Dates and durations move like numbers.
@@ -134,6 +124,25 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
     --------
     SDFlowSampler : The same for arrays of numbers.
 
+    Notes
+    -----
+    The fitted state is made of lists, numbers, text and arrays, so that skops can store it:
+
+    .. code-block:: python
+
+        skops.io.dump(transport, "transport.skops")
+        unknown = skops.io.get_untrusted_types(file="transport.skops")
+        transport = skops.io.load("transport.skops", trusted=unknown)
+
+    Of ``unknown`` every name is one of skflow, or ``numpy.dtype``; trust no others. Those of tables
+    are, in ``skflow.tabular``, ``_transport.TableTransport``, ``_group_flow.GroupFlow``,
+    ``_encoder.TableEncoder``, ``_encoder.Matches``, ``_numbers.Number``, ``_numbers.NumberMatch``,
+    ``_categories.Category``, ``_relations.Relation``, ``_bend.Bend``,
+    ``_whitening.HalfWhitening``, ``_frames.Restore``, ``_values.Typed``, and of ``_kinds``
+    ``Missing``, ``Integer``, ``Float``, ``Decimals``, ``Instant``, ``Date``, ``Duration``,
+    ``Period`` and ``Category``. In ``skflow.flow`` they are ``_atoms.JointAtom``,
+    ``_marginals.Marginal`` and ``_marginals.MonotoneMap``. All others are the flow's own.
+
     Examples
     --------
     >>> import numpy as np
@@ -157,6 +166,8 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
     >>> abs((moved["kind"] == "bun").mean() - 0.75) < 0.1
     np.True_
     """
+
+    _output = "default"  # the library of frames that are returned
 
     # as for the samplers: with metadata routing a source is passed on without being asked for
     __metadata_request__fit = {"X_source": True}  # noqa: RUF012 (scikit-learn's own idiom)
@@ -254,61 +265,66 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         weight = check_weights(sample_weight, X)
         if weight is not None:
             X, weight = X[weight > 0], weight[weight > 0]
-        self.by_ = _as_list(self.by)
-        rest = [column for column in X.columns if column not in self.by_]
-        self.columns_ = rest if self.columns is None else _as_list(self.columns)
-        _check_known(X, columns=self.columns_, by=self.by_)
-        check_complete(X, self.by_, "target")
-        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
-        self.n_features_in_ = X.shape[1]
+        self._choose_columns(X)
         self._seed = make_generator(self.random_state).integers(2**32, size=4)
-        if self.missing == "raise":
-            check_complete(X, self.columns_, "target")
-        self.encoder_ = TableEncoder(X, self.columns_, weight=weight, other=True)
-        for sentence in self.encoder_.doubts(X):
-            warn(sentence)
-        Z = self.encoder_.encode(X, name="target")
-        self.target_, self.target_weight_ = distinct_rows(Z, weight)
-        rows, kinds = _groups(X, self.by_), self.encoder_.kinds
-        parts = {group: X.iloc[positions] for group, positions in rows.items()}
-        weights = {g: None if weight is None else weight[i] for g, i in rows.items()}
-        self.encoders_ = {
-            group: TableEncoder(part, self.columns_, weight=weights[group], kinds=kinds)
-            for group, part in parts.items()
-        }
+        Z = self._fit_encoders(X, weight)
         self._is_frozen = X_source is not None
         sources = {} if X_source is None else self._check_reference(X_source)
         if X_source is not None and weight is None:  # rows of unlike weights are no draw to test
             sentence = find_alike(self.encoder_.encode(X_source), Z)
             if sentence:
                 warn(f"{sentence}.")
-        self.flows_ = {}
-        self._matches: dict[tuple, Matches] = {}
-        self._whitenings: dict[tuple, HalfWhitening] = {}
-        self._rows: dict[tuple, tuple[NDArray, dict]] = {}  # of groups in single precision
-        for group, part in parts.items():
-            Z = self.encoders_[group].encode(part, self._noise(part), name="target")
-            whitening = self._whitenings[group] = HalfWhitening(Z, weights[group])
-            given = {} if weight is None else {"sample_weight": weights[group]}
+        for group, positions in groups_of(X, self.by_).items():
+            part, weights = X.iloc[positions], None if weight is None else weight[positions]
+            Z = self._groups[group].encoder.encode(part, self._noise(part), name="target")
+            source = None
             if X_source is not None:
-                S = self._encode_source(group, X_source.iloc[sources[group]])
-                given["X_source"] = (S,) if is_whole else S
-            Y = whitening.apply(Z)
-            if len(Y) >= SINGLE_ROWS and (X_source is None or _is_near(S)):
-                if not self._is_frozen:
-                    self._rows[group] = Y, given
-                Y = Y.astype(np.float32)
-            flow = self.flows_[group] = self._make_flow().fit(Y, **given)
-            if self._is_frozen:
-                kept = _some(len(S), REFERENCE_ROWS, self._rng(3))
-                moved = whitening.inverse(flow.transform(S[kept]))
-                self._matches[group] = self.encoders_[group].match(moved)
-        self._labels = X[self.by_].iloc[[positions[0] for positions in rows.values()]]
-        self._share = np.bincount(
-            np.repeat(np.arange(len(rows)), [len(i) for i in rows.values()]),
-            weights=normalize_weights(weight, len(X))[np.concatenate(list(rows.values()))],
-        )
+                rows = X_source.iloc[sources[group]]
+                source = rows, self._noise(rows)
+            flow = self._make_flow()
+            self._groups[group].fit(flow, Z, weights, source, is_whole, self._rng(3))
         return self
+
+    def _choose_columns(self, X: pandas.DataFrame) -> None:
+        """Find out which columns are moved, and which make groups."""
+        self.by_ = as_list(self.by)
+        rest = [column for column in X.columns if column not in self.by_]
+        self.columns_ = rest if self.columns is None else as_list(self.columns)
+        check_known(X, columns=self.columns_, by=self.by_)
+        check_complete(X, self.by_, "target")
+        if self.missing == "raise":
+            check_complete(X, self.columns_, "target")
+        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        self.n_features_in_ = X.shape[1]
+
+    def _fit_encoders(self, X: pandas.DataFrame, weight: NDArray | None) -> NDArray:
+        """Learn the columns of the target, of every group, and the groups' shares; encode it."""
+        self.encoder_ = TableEncoder(X, self.columns_, weight=weight, other=True)
+        for sentence in self.encoder_.doubts(X):
+            warn(sentence)
+        Z = self.encoder_.encode(X, name="target")
+        self.target_, self.target_weight_ = distinct_rows(Z, weight)
+        rows, kinds = groups_of(X, self.by_), self.encoder_.kinds
+        self._groups: dict[tuple, GroupFlow] = {}
+        for group, i in rows.items():
+            given = None if weight is None else weight[i]
+            encoder = TableEncoder(X.iloc[i], self.columns_, weight=given, kinds=kinds)
+            self._groups[group] = GroupFlow(encoder)
+        first = [positions[0] for positions in rows.values()]
+        self._labels = {c: X[c].iloc[first].reset_index(drop=True) for c in self.by_}
+        share = normalize_weights(weight, len(X))
+        self._share = np.array([share[positions].sum() for positions in rows.values()])
+        return Z
+
+    @property
+    def encoders_(self) -> dict[tuple, TableEncoder]:
+        """The columns as the flow of every group sees them."""
+        return {name: group.encoder for name, group in self._groups.items()}
+
+    @property
+    def flows_(self) -> dict[tuple, Any]:
+        """The flow of every group."""
+        return {name: group.flow for name, group in self._groups.items()}
 
     def _make_flow(self) -> Any:
         flow = _default_flow() if self.flow is None else clone(self.flow)
@@ -322,7 +338,7 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
     def _check_reference(self, X_source: pandas.DataFrame) -> dict[tuple, NDArray]:
         """Return the positions of every group's rows; a flow without any cannot be frozen."""
         rows = self._check_source(X_source, whole=True)
-        absent = [", ".join(map(str, group)) for group in self.encoders_ if group not in rows]
+        absent = [", ".join(map(str, group)) for group in self._groups if group not in rows]
         if absent:
             raise ValueError(
                 f"X_source has no rows of the group(s) {quoted(absent)} of by={self.by_}, which "
@@ -398,27 +414,15 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
                 f"flow={type(self.flow).__name__} was trained to make rows out of a prior, not of "
                 "a source: give X_source to fit, then transform maps its rows and others like them."
             )
-        parts = [self._move(group, X.iloc[positions]) for group, positions in rows.items()]
+        groups = [(self._groups[group], X.iloc[positions]) for group, positions in rows.items()]
+        parts = [group.move(part, self._noise(part)) for group, part in groups]
         order = np.argsort(np.concatenate(list(rows.values())))
         columns = import_pandas().concat(parts, ignore_index=True).iloc[order].set_axis(X.index)
         moved = X.copy()
         for column in self.columns_:
             moved[column] = columns[column]
         untouched = [column for column in moved.columns if column not in self.columns_]
-        return self._as_asked(restore(moved, keep=untouched, like=self._restore))
-
-    def _move(self, group: tuple, part: pandas.DataFrame) -> pandas.DataFrame:
-        S, flow = self._encode_source(group, part), self.flows_[group]
-        if group in self._rows and not _is_near(S):
-            rows, given = self._rows[group]
-            flow = clone(flow).fit(rows, **given)
-        Z = self._whitenings[group].inverse(flow.transform(S))
-        encoder = self.encoders_[group]
-        return encoder.decode(Z, self._matches[group] if self._is_frozen else encoder.match(Z))
-
-    def _encode_source(self, group: tuple, part: pandas.DataFrame) -> NDArray:
-        Z = self.encoders_[group].encode(part, self._noise(part))
-        return self._whitenings[group].apply(Z)
+        return in_library(restore(moved, keep=untouched, like=self._restore), self._output)
 
     def _noise(self, part: pandas.DataFrame) -> RowNoise:
         """The dither of rows: of equal places, or labels, the same in the target and a source.
@@ -443,36 +447,15 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         if self.missing == "raise":
             check_complete(X, self.columns_, "source")
         if whole:
-            self._warn_of_unknown(X)
-        rows = _groups(X, self.by_)
-        unknown = [", ".join(map(str, group)) for group in rows if group not in self.encoders_]
+            self.encoder_.warn_of_unknown(X)
+        rows = groups_of(X, self.by_)
+        unknown = [", ".join(map(str, group)) for group in rows if group not in self._groups]
         if unknown:
             raise ValueError(
                 f"source has rows of the group(s) {quoted(unknown)} of by={self.by_}, which the "
                 "target does not have: leave those rows out, or add such rows to the target."
             )
         return rows
-
-    def _warn_of_unknown(self, X: pandas.DataFrame) -> None:
-        """Refuse a column without a known category, and warn of single ones."""
-        for column, values in self.encoder_.unknown(X, whole=True).items():
-            if getattr(self.encoder_.codecs[column], "n_levels", 2) == 1:
-                continue  # constant in the target, and so in the result
-            warn(
-                shortened(
-                    f"source's column {column!r} has values that the target's has not, "
-                    f"{quoted(values)}: such rows end among the target's values."
-                )
-            )
-
-    def _as_asked(self, frame: Any) -> Any:
-        """A frame of the library that ``set_output`` asked for."""
-        wanted = getattr(self, "_output", "default")
-        if wanted == "default" or type(frame).__module__.startswith(wanted):
-            return frame
-        if wanted == "pandas":
-            return to_pandas(frame, "moved")[0]
-        return importlib.import_module("polars").from_pandas(frame)
 
     def encode(self, X: Any) -> NDArray:
         """Coordinates of a table's rows in the target's unit-free space, to measure distances in.
@@ -516,25 +499,17 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         rng = self._rng(2) if random_state is None else make_generator(random_state)
         drawn = rng.choice(len(self._share), n_samples, p=self._share)
         parts = []
-        for g, group in enumerate(self.flows_):
+        for g, group in enumerate(self._groups.values()):
             n = int(np.count_nonzero(drawn == g))
             if n:
                 seed = None if random_state is None else int(rng.integers(2**31))
-                parts.append(self._sample_group(group, n, seed))
+                parts.append(group.sample(n, seed))
         order = np.argsort(np.argsort(drawn, kind="stable"))
         pandas = import_pandas()
         moved = pandas.concat(parts, ignore_index=True).iloc[order].reset_index(drop=True)
-        labels = self._labels.iloc[drawn].reset_index(drop=True)
-        samples = pandas.concat([labels, moved], axis=1)[self._names_out()]
-        return self._as_asked(self._restore(samples))
-
-    def _sample_group(self, group: tuple, n: int, seed: int | None) -> pandas.DataFrame:
-        """The first n of a population that is large enough for the target's shares."""
-        encoder, least = self.encoders_[group], n if self._is_frozen else max(n, SAMPLED_ROWS)
-        Z = self.flows_[group].sample(least, random_state=seed)
-        Z = self._whitenings[group].inverse(Z)
-        matches = self._matches[group] if self._is_frozen else encoder.match(Z)
-        return encoder.decode(Z[:n], matches)
+        labels = {c: first.iloc[drawn].reset_index(drop=True) for c, first in self._labels.items()}
+        samples = pandas.concat([pandas.DataFrame(labels), moved], axis=1)[self._names_out()]
+        return in_library(self._restore(samples), self._output)
 
     def report(self, source: Any, moved: Any) -> TableReport:
         """Report on moved rows: one page, with figures, that a notebook shows.
@@ -604,10 +579,11 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         for group, positions in rows.items():
             positions = positions[share[positions] > 0]  # a row without weight is absent
             if len(positions):
-                Z = self._encode_source(group, X.iloc[positions])
+                part = X.iloc[positions]
+                Z = self._groups[group].encode(part, self._noise(part))
                 given = {} if weight is None else {"sample_weight": weight[positions]}
                 fraction = share[positions].sum() / share.sum()
-                score += self.flows_[group].score(Z, **given) * fraction
+                score += self._groups[group].flow.score(Z, **given) * fraction
         return score
 
     # ---------------------------------------------------------------------------------- names
@@ -665,41 +641,3 @@ class TableTransport(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags
-
-
-def _some(n_rows: int, most: int, rng: np.random.Generator) -> Any:
-    """Numbers of some rows, or all of them."""
-    return slice(None) if n_rows <= most else rng.choice(n_rows, most, replace=False)
-
-
-def _as_list(names: Any) -> list:
-    if names is None:
-        return []
-    if isinstance(names, str) or not isinstance(names, Iterable):
-        return [names]
-    return list(dict.fromkeys(names))
-
-
-def _groups(table: pandas.DataFrame, by: list) -> dict[tuple, NDArray]:
-    """Positions of every group's rows, groups in order of appearance; without ``by`` one of all."""
-    if not by:
-        return {(): np.arange(len(table))}
-    rows: dict[tuple, list[int]] = {}
-    for position, group in enumerate(zip(*(table[c].tolist() for c in by), strict=True)):
-        rows.setdefault(group, []).append(position)
-    return {group: np.array(positions) for group, positions in rows.items()}
-
-
-def _check_known(X: pandas.DataFrame, *, columns: list, by: list) -> None:
-    for parameter, names in {"columns": columns, "by": by}.items():
-        unknown = [name for name in names if name not in X.columns]
-        if unknown:
-            raise ValueError(
-                f"{parameter} names {quoted(unknown)}, which the target does not have. Known: "
-                f"{quoted(list(X.columns))}."
-            )
-    both = [name for name in columns if name in by]
-    if both:
-        raise ValueError(f"{quoted(both)} is in columns and in by: rows do not leave their group.")
-    if not columns:
-        raise ValueError("target has no column to move.")

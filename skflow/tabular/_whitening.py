@@ -18,6 +18,7 @@ from skflow._utils import moments, symmetric_root
 __all__ = ["HalfWhitening"]
 
 POWER = 0.25
+BLOCK = 512  # rows whose products stay in the cache
 
 
 class HalfWhitening:
@@ -52,8 +53,11 @@ class HalfWhitening:
 
 
 def _times(Z: NDArray, A: NDArray) -> NDArray:
-    """``Z @ A`` without a matrix product, which may round by position."""
+    """``Z @ A`` in blocks, without a matrix product, which may round by position."""
     product = np.zeros_like(Z)
-    for column, row in zip(Z.T, A, strict=True):
-        product += column[:, None] * row
+    for start in range(0, len(Z), BLOCK):
+        part, rows = product[start : start + BLOCK], Z[start : start + BLOCK]
+        term = np.empty_like(part)
+        for column, coefficients in zip(rows.T, A, strict=True):
+            part += np.multiply(column[:, None], coefficients, out=term)
     return product

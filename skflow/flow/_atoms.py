@@ -1,0 +1,145 @@
+r"""Joint atoms: what several columns of the target share together.
+
+.. math:: y_{iG} ← a \quad \text{for the share } w \text{ of rows that are nearest to } a
+          \text{ in the columns } G
+
+Half of a target's rows may be all zero, or say "no" in one column and 0 in three others. A
+bandwidth that suits the other rows does not resolve such a point, and marginal distributions do not
+see it: rows near it get the shared value in one column, but not in the next. So the rows that are
+nearest to it are gathered before the columns are matched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["JointAtom", "gather", "joint_atoms", "radii_of"]
+
+LEAST = 0.05  # share of rows from which on a value is looked at
+MOST = 0.99  # and up to which: more is a constant column
+VALUES = 3  # values of a column that are looked at, the commonest ones
+TOGETHER = 0.95  # share of the rows with either of two values that have both, if they go together
+APART = 0.5  # share of the rows without both that have neither: two frequent values meet by chance
+LOOKED_AT = 20_000  # rows among which joint atoms are looked for
+
+
+@dataclass(frozen=True)
+class JointAtom:
+    """Values of several columns that come together.
+
+    Parameters
+    ----------
+    columns : ndarray of shape (n_columns,)
+        Numbers of the columns.
+    values : ndarray of shape (n_columns,)
+        Their values.
+    share : float
+        Of the target's rows.
+    """
+
+    columns: NDArray
+    values: NDArray
+    share: float
+
+    def distance(self, Y: NDArray) -> NDArray:
+        """Euclidean distance of every row to the values, in these columns."""
+        return np.linalg.norm(Y[:, self.columns] - self.values, axis=1)
+
+
+def joint_atoms(X: NDArray, weight: NDArray | None = None) -> list[JointAtom]:
+    """Find what columns share together, the largest shares first.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_columns)
+        The target's rows.
+    weight : ndarray of shape (n_rows,), default=None
+        Their weights.
+
+    Returns
+    -------
+    atoms : list of JointAtom
+        No column's value is in two of them.
+    """
+    stride = -(-len(X) // LOOKED_AT)
+    X = X[::stride]
+    w = np.ones(len(X)) if weight is None else weight[::stride].astype(np.float64)
+    w = w / w.sum()
+    column, value = _common_values(X, w)
+    if not len(column):
+        return []
+    has = X[:, column] == value  # (n_rows, n_values)
+    share = w @ has
+    both = (has * w[:, None]).T @ has
+    either = share[:, None] + share - both
+    together = (both >= TOGETHER * either) & (1 - either >= APART * (1 - both))
+    atoms: list[JointAtom] = []
+    is_free = np.ones(len(column), bool)
+    for k in np.argsort(-share, kind="stable"):
+        member = np.flatnonzero(together[k] & is_free & is_free[k])
+        if len(np.unique(column[member])) > 1:
+            is_free[member] = False
+            atom_share = float(w @ has[:, member].all(axis=1))
+            atoms.append(JointAtom(column[member], value[member], atom_share))
+    return atoms
+
+
+def _common_values(X: NDArray, weight: NDArray) -> tuple[NDArray, NDArray]:
+    """Columns and values that many rows share."""
+    columns, found = [], []
+    for j, x in enumerate(X.T):
+        values, place = np.unique(x, return_inverse=True)
+        share = np.bincount(place, weights=weight)
+        kept = np.argsort(-share, kind="stable")[:VALUES]
+        kept = kept[(share[kept] >= LEAST) & (share[kept] <= MOST)]
+        columns += [j] * len(kept)
+        found += list(values[kept])
+    return np.array(columns, dtype=int), np.array(found)
+
+
+def radii_of(atoms: Sequence[JointAtom], Y: NDArray) -> list[float]:
+    """Distances within which moved rows are gathered, so that every atom has its share of them.
+
+    Parameters
+    ----------
+    atoms : sequence of JointAtom
+        The target's.
+    Y : ndarray of shape (n_rows, n_columns)
+        Moved rows.
+
+    Returns
+    -------
+    radii : list of float
+        One for each atom.
+    """
+    return [float(np.quantile(a.distance(Y), a.share, method="lower")) for a in atoms]
+
+
+def gather(Y: NDArray, atoms: Sequence[JointAtom], radii: Sequence[float]) -> NDArray:
+    """Put the rows that are near to an atom on it, every row on its own.
+
+    Parameters
+    ----------
+    Y : ndarray of shape (n_rows, n_columns)
+        Moved rows.
+    atoms : sequence of JointAtom
+        The target's.
+    radii : sequence of float
+        From `radii_of`.
+
+    Returns
+    -------
+    gathered : ndarray of shape (n_rows, n_columns)
+        The rows; Y itself if there are no atoms.
+    """
+    if not atoms:
+        return Y
+    gathered = Y.copy()
+    for atom, radius in zip(atoms, radii, strict=True):
+        near = np.flatnonzero(atom.distance(Y) <= radius)
+        gathered[np.ix_(near, atom.columns)] = atom.values
+    return gathered

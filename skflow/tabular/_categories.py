@@ -1,0 +1,124 @@
+r"""Codec of categories: corners of a regular simplex.
+
+.. math:: c ↦ e_c / \sqrt{Σ_c p_c (1 - p_c)}, \qquad y ↦ \arg\max_c \, (⟨y, e_c⟩ + o_c)
+
+p are the target's shares; the offsets o are found so that moved rows reach them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import helmert
+from scipy.special import softmax
+
+from skflow._utils import normalize_weights
+from skflow.tabular._codecs import CATEGORY_DITHER, Codec
+from skflow.tabular._frames import import_pandas
+
+if TYPE_CHECKING:
+    import pandas
+
+    from skflow.tabular._noise import Uniform
+
+__all__ = ["Category"]
+
+MAX_CATEGORIES = 1000  # beyond that a column is no category
+CORNER_WIDTH = 32  # coordinates of more categories than that, whose corners are nearly orthogonal
+MATCH_ROWS = 2000  # rows that the offsets of categories are found on
+CHUNK_CELLS = 2**22  # scores of rows for categories that are in memory at a time
+
+
+class Category(Codec):
+    r"""Categories, text and booleans: corner c of a regular simplex, ``e_c / sqrt(Σ p (1 - p))``.
+
+    The k corners span k - 1 dimensions; one-hot rows, rotated into their own plane, have the same
+    distances and no coordinate too many. More than 33 corners are random directions in 32
+    dimensions instead, which are nearly as far from each other. A value that the target does not
+    have starts from the target's mean, or (``other``) lies at one corner more. A missing value is a
+    category like the others.
+    """
+
+    def fit(
+        self, column: pandas.Series, weight: NDArray | None = None, *, other: bool = False
+    ) -> Category:
+        pandas = import_pandas()
+        missing = column.isna().to_numpy(bool)
+        # in an order that does not depend on the rows', of types that need not know each other's
+        values = sorted(column[~missing].unique(), key=lambda v: (type(v).__name__, repr(v)))
+        if len(values) > MAX_CATEGORIES:
+            raise ValueError(
+                f"target's column {column.name!r} has {len(values)} different values, too "
+                "many for a category: leave it out, or convert it to numbers."
+            )
+        self._known, self._has_missing = pandas.Index(values, dtype=object), bool(missing.any())
+        self._values = pandas.Series([*values, *[None] * self._has_missing], dtype=object)
+        self.n_levels = len(self._values)
+        k = self.n_levels + other
+        self._other = other
+        self._share = np.bincount(
+            self.codes(column), weights=normalize_weights(weight, len(column)), minlength=k
+        )
+        self._scale = np.sqrt(max(np.sum(self._share * (1 - self._share)), 0)) or 1.0
+        self._corners = _corners(k) / self._scale
+        self.width = self._corners.shape[1]
+        return self
+
+    def encode(self, column: pandas.Series, rng: Uniform | None = None) -> NDArray:
+        codes = self.codes(column)
+        # unknown ones lie at the mean, or at the last corner
+        middle = self._corners[-1] if self._other else self._share @ self._corners
+        block = np.where(codes[:, None] < 0, middle, self._corners[codes])
+        if rng is None or not self.width:
+            return block
+        reach = CATEGORY_DITHER / self.width**0.25 / self._scale
+        dithered = block + rng.uniform(-reach, reach, block.shape)
+        strays = (self._nearest(dithered, 0.0) != codes) & (codes >= 0)
+        return np.where(strays[:, None], block, dithered)
+
+    def match(self, block: NDArray) -> NDArray:
+        """Learn from moved rows what to add to every category's score, to reach its share.
+
+        The smallest potentials of the semi-discrete optimal transport from rows to categories, by
+        Sinkhorn updates at a falling temperature.
+        """
+        stride = -(-len(block) // MATCH_ROWS)
+        scores = (block[::stride] @ self._corners[: self.n_levels].T).astype(np.float64)
+        share, offset = self._share[: self.n_levels], np.zeros(self.n_levels)
+        drawn = np.bincount(scores.argmax(axis=1), minlength=self.n_levels) / len(scores)
+        if self.n_levels < 2 or np.abs(drawn - share).max() < 1 / len(scores):
+            return offset
+        for temperature in np.geomspace(1, 0.01, 25) * max(float(scores.std()), 1e-12):
+            for _ in range(2):
+                drawn = softmax((scores + offset) / temperature, axis=1).mean(axis=0)
+                offset += temperature * (np.log(share) - np.log(np.maximum(drawn, 1e-12)))
+        return offset
+
+    def decode(self, block: NDArray, match: NDArray | None = None) -> pandas.Series:
+        nearest = self._nearest(block, 0.0 if match is None else match)
+        return self._values.iloc[nearest].reset_index(drop=True)
+
+    def _nearest(self, block: NDArray, offset: Any) -> NDArray:
+        """The corner with the best score of every row, a part of the rows at a time."""
+        corners, size = self._corners[: self.n_levels].T, max(1, CHUNK_CELLS // self.n_levels)
+        parts = [block[i : i + size] for i in range(0, max(len(block), 1), size)]
+        return np.concatenate([np.argmax(part @ corners + offset, axis=1) for part in parts])
+
+    def codes(self, column: pandas.Series) -> NDArray:
+        """Position of every value among the target's categories; -1 where it is not one."""
+        codes = self._known.get_indexer(import_pandas().Index(column, dtype=object))
+        if self._has_missing:
+            codes[column.isna().to_numpy(bool)] = self.n_levels - 1
+        return codes
+
+
+def _corners(k: int) -> NDArray:
+    """Directions of k categories, of length one from their middle in the one-hot sense."""
+    if k == 1:
+        return np.zeros((1, 0))
+    if k <= CORNER_WIDTH + 1:
+        return helmert(k).T  # (k, k - 1): rows orthonormal to (1, …, 1), turned into corners
+    directions = np.random.default_rng(0).standard_normal((k, CORNER_WIDTH))
+    return directions / np.linalg.norm(directions, axis=1, keepdims=True)

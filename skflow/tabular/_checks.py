@@ -1,0 +1,118 @@
+"""Tables and their columns: what is asked of them, and errors that name what is amiss."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skflow.tabular._frames import import_pandas
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = [
+    "as_list",
+    "check_complete",
+    "check_finite",
+    "check_frame",
+    "check_known",
+    "groups_of",
+    "quoted",
+    "shortened",
+]
+
+LONGEST, SHOWN = 320, 8  # characters of a message, and names that it lists
+
+
+def check_frame(X: Any, name: str) -> None:
+    """Raise an error unless X is a DataFrame with rows and unique columns."""
+    pandas = import_pandas()
+    if not isinstance(X, pandas.DataFrame):
+        raise TypeError(
+            f"{name} must be a pandas DataFrame, got {type(X).__name__}: wrap an array in "
+            "pandas.DataFrame(array, columns=[...]), convert another frame with .to_pandas()."
+        )
+    if not X.columns.is_unique:
+        twice = list(dict.fromkeys(X.columns[X.columns.duplicated()]))
+        raise ValueError(f"{name} has the column(s) {quoted(twice)} twice: rename or drop one.")
+    if not len(X):
+        raise ValueError(f"{name} has no rows.")
+
+
+def check_finite(X: pandas.DataFrame, columns: list, name: str) -> None:
+    """Raise an error if a column has infinite values."""
+    count = {c: _count_infinite(X[c]) for c in columns}
+    _refuse(count, f"{name} has infinite values", "make them missing, or drop those rows")
+
+
+def check_complete(X: pandas.DataFrame, columns: list, name: str) -> None:
+    """Raise an error if a column has missing or infinite values."""
+    count = {c: int(X[c].isna().sum()) or _count_infinite(X[c]) for c in columns}
+    advice = "drop those rows (dropna) or fill them in (fillna)"
+    _refuse(count, f"{name} has missing or infinite values", advice)
+
+
+def _refuse(count: Mapping[Hashable, int], complaint: str, advice: str) -> None:
+    """Raise an error that names the columns with a count."""
+    found = [f"{column!r} ({n})" for column, n in count.items() if n]
+    if found:
+        raise ValueError(f"{complaint} in {_listed(found)}: {advice}.")
+
+
+def _count_infinite(column: pandas.Series) -> int:
+    if column.dtype.kind != "f":
+        return 0
+    return int(np.isinf(column.to_numpy(np.float64, na_value=np.nan)).sum())
+
+
+def shortened(message: str) -> str:
+    """A message that fits on a screen, whatever it lists."""
+    return message if len(message) <= LONGEST else f"{message[: LONGEST - 4]} ..."
+
+
+def quoted(names: Sequence) -> str:
+    """Return names in quotes, between commas, as errors list them: the first of many."""
+    return _listed([repr(name) for name in names])
+
+
+def _listed(texts: Sequence[str]) -> str:
+    shown = ", ".join(texts[:SHOWN])
+    return shown if len(texts) <= SHOWN else f"{shown} and {len(texts) - SHOWN} others"
+
+
+def as_list(names: Any) -> list:
+    """Names in a list, each once; a single name is one."""
+    if names is None:
+        return []
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        return [names]
+    return list(dict.fromkeys(names))
+
+
+def groups_of(table: pandas.DataFrame, by: list) -> dict[tuple, NDArray]:
+    """Positions of every group's rows, groups in order of appearance; without ``by`` one of all."""
+    if not by:
+        return {(): np.arange(len(table))}
+    rows: dict[tuple, list[int]] = {}
+    for position, group in enumerate(zip(*(table[c].tolist() for c in by), strict=True)):
+        rows.setdefault(group, []).append(position)
+    return {group: np.array(positions) for group, positions in rows.items()}
+
+
+def check_known(X: pandas.DataFrame, *, columns: list, by: list) -> None:
+    """Raise an error unless a table has the columns that parameters name."""
+    for parameter, names in {"columns": columns, "by": by}.items():
+        unknown = [name for name in names if name not in X.columns]
+        if unknown:
+            raise ValueError(
+                f"{parameter} names {quoted(unknown)}, which the target does not have. Known: "
+                f"{quoted(list(X.columns))}."
+            )
+    both = [name for name in columns if name in by]
+    if both:
+        raise ValueError(f"{quoted(both)} is in columns and in by: rows do not leave their group.")
+    if not columns:
+        raise ValueError("target has no column to move.")

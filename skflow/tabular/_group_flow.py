@@ -1,0 +1,117 @@
+r"""The rows of one group, or of a whole table: encoded, half whitened, moved, and decoded.
+
+.. math:: \text{rows} → z → W z → \text{flow} → W^{-1} y → \text{match} → \text{rows}
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from skflow.tabular._encoder import Matches, TableEncoder
+from skflow.tabular._noise import RowNoise
+from skflow.tabular._plain import PlainState
+from skflow.tabular._whitening import HalfWhitening
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["GroupFlow"]
+
+SAMPLED_ROWS = 500  # fewest samples that shares are learned on: no fewer are moved together anyway
+REFERENCE_ROWS = 2000  # most source rows that the maps of a frozen flow are learned on
+# From so many rows of a target on they are moved in single precision, which takes half the time,
+# unless a source reaches farther than this: coordinates of a target are of order one.
+SINGLE_ROWS, SINGLE_REACH = 3000, 1e3
+
+
+class GroupFlow(PlainState):
+    """A flow of rows that are of one group.
+
+    Parameters
+    ----------
+    encoder : TableEncoder
+        The columns as coordinates.
+    """
+
+    flow: Any
+    _whitening: HalfWhitening
+    _matches: Matches | None
+    _wide: tuple[NDArray, dict] | None  # what the flow was fitted to, if in single precision
+    _is_frozen: bool
+
+    def __init__(self, encoder: TableEncoder) -> None:
+        self.encoder = encoder
+
+    def fit(
+        self,
+        flow: Any,
+        Z: NDArray,
+        weight: NDArray | None,
+        source: tuple[pandas.DataFrame, RowNoise] | None,
+        is_whole: bool,
+        rng: np.random.Generator,
+    ) -> None:
+        """Fit the flow to encoded target rows, and with a source learn the maps that end its way.
+
+        Parameters
+        ----------
+        flow : estimator
+            The flow.
+        Z : ndarray of shape (n_rows, n_coordinates)
+            Coordinates of the target's rows, dithered.
+        weight : ndarray of shape (n_rows,) or None
+            Their weights.
+        source : (DataFrame, RowNoise) or None
+            Source rows, and their dither.
+        is_whole : bool
+            Whether a cross-validation must not slice them.
+        rng : numpy.random.Generator
+            Chooses the source rows that maps are learned on.
+        """
+        self._whitening, self._is_frozen = HalfWhitening(Z, weight), source is not None
+        given: dict[str, Any] = {} if weight is None else {"sample_weight": weight}
+        Y, self._wide, self._matches = self._whitening.apply(Z), None, None
+        if source is not None:
+            S = self.encode(*source)
+            given["X_source"] = (S,) if is_whole else S
+        if len(Y) >= SINGLE_ROWS and (source is None or _is_near(S)):
+            self._wide = None if self._is_frozen else (Y, given)
+            Y = Y.astype(np.float32)
+        self.flow = flow.fit(Y, **given)
+        if self._is_frozen:
+            is_few = len(S) <= REFERENCE_ROWS
+            kept = S if is_few else S[rng.choice(len(S), REFERENCE_ROWS, replace=False)]
+            moved = self._whitening.inverse(self.flow.transform(kept))
+            self._matches = self.encoder.match(moved)
+
+    def encode(self, part: pandas.DataFrame, noise: RowNoise) -> NDArray:
+        """Return half whitened coordinates of rows, dithered."""
+        return self._whitening.apply(self.encoder.encode(part, noise))
+
+    def move(self, part: pandas.DataFrame, noise: RowNoise) -> pandas.DataFrame:
+        """Return source rows, moved."""
+        S, flow = self.encode(part, noise), self.flow
+        if self._wide is not None and not _is_near(S):
+            rows, given = self._wide
+            flow = clone(flow).fit(rows, **given)
+        return self._decode(flow.transform(S))
+
+    def sample(self, n: int, seed: int | None) -> pandas.DataFrame:
+        """Return the first n of a population that is large enough for the target's shares."""
+        least = n if self._is_frozen else max(n, SAMPLED_ROWS)
+        return self._decode(self.flow.sample(least, random_state=seed), n)
+
+    def _decode(self, Y: NDArray, n: int | None = None) -> pandas.DataFrame:
+        """The first n rows at some half whitened coordinates, with the target's distributions."""
+        Z = self._whitening.inverse(Y)
+        return self.encoder.decode(
+            Z[:n], self._matches if self._is_frozen else self.encoder.match(Z)
+        )
+
+
+def _is_near(rows: NDArray) -> bool:
+    return bool(np.abs(rows).max(initial=0) < SINGLE_REACH)
