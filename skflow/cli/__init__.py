@@ -24,6 +24,7 @@ from skflow.cli._notes import (
     note_columns,
     note_dates,
     note_files,
+    note_given,
     note_if_alike,
     note_strays,
     print_list,
@@ -55,7 +56,7 @@ def _transport_whole(args: argparse.Namespace) -> None:
         raise CommandError("--reference-rows goes with --chunk-rows; without it all rows are used.")
     source, target = _open_tables(args, args.source, args.target)
     columns = _shared_columns(args, [source, target])
-    _load(args, [source, target], columns)
+    _load(args, [source, target], [*columns, *args.condition_on])
     transport = _make_transport(args, columns)
     if args.generator:
         target_rows = _groups_to_reach(target.frame, source.frame, args.by)
@@ -85,7 +86,9 @@ def _transport_chunks(args: argparse.Namespace) -> None:
     columns = _shared_columns(args, [source, target])
     for stream, table in enumerate([source, target]):
         rng = np.random.default_rng([args.seed, stream])
-        table.sample(columns, args.by, args.reference_rows or REFERENCE_ROWS, rng)
+        table.sample(
+            [*columns, *args.condition_on], args.by, args.reference_rows or REFERENCE_ROWS, rng
+        )
     target.frame = _groups_to_reach(target.frame, source.frame, args.by)
     transport = _make_transport(args, columns).fit(target.frame, X_source=source.frame)
     for flow in transport.flows_.values():  # the rows have a progress bar of their own
@@ -115,7 +118,8 @@ def _move_chunks(
         total=source.n_rows, unit=" rows", unit_scale=True, disable=disable, leave=False
     ) as bar:
         for chunk in source.chunks(args.chunk_rows):
-            frame = frame_of(chunk, [*args.by, *transport.columns_], n_done)
+            seen = [*args.by, *args.condition_on, *transport.columns_]
+            frame = frame_of(chunk, seen, n_done)
             yield chunk, transport.transform(frame)
             n_done += len(frame)
             bar.update(len(frame))
@@ -133,7 +137,9 @@ def _report_transport(
         note_files(args, [source, target], transport.columns_)
     note_dates(args, target, transport.columns_)
     note_columns(args, transport, source, target)
-    if not (args.generator or is_chunked):  # whose fit saw the source, and said so
+    if args.condition_on:
+        note_given(args)
+    elif not (args.generator or is_chunked):  # whose fit saw the source, and said so
         note_if_alike(args, transport, source, target)
     labels = ["(row labels)"] if isinstance(source, TextRows) and source.has_labels else []
     rest = [*labels, *(name for name in source.names if name not in transport.columns_)]
@@ -224,7 +230,8 @@ def _shared_columns(args: argparse.Namespace, tables: Sequence[Rows]) -> list[st
     """Columns that all tables have and that are to take part, in the target's order."""
     names = [table.names for table in tables]
     for table, has in zip(tables, names, strict=True):
-        absent = [column for column in (*args.columns, *args.by) if column not in has]
+        asked = *args.columns, *args.by, *args.condition_on
+        absent = [column for column in asked if column not in has]
         if absent:
             raise CommandError(
                 f"{table.path} has no column {join(absent, 'or')}; it has {join(has)}."
@@ -239,7 +246,8 @@ def _shared_columns(args: argparse.Namespace, tables: Sequence[Rows]) -> list[st
     columns = args.columns or [
         column
         for column in names[min(1, len(names) - 1)]
-        if column not in (*args.ignore, *args.by) and all(column in known for known in names)
+        if column not in (*args.ignore, *args.by, *args.condition_on)
+        and all(column in known for known in names)
     ]
     if not columns:
         have = "; ".join(f"{t.path} has {join(n)}" for t, n in zip(tables, names, strict=True))
@@ -259,6 +267,7 @@ def _make_transport(args: argparse.Namespace, columns: list[str]) -> TableTransp
         SDFlowGenerator() if args.generator else None,
         columns=columns,
         by=args.by or None,
+        condition_on=args.condition_on or None,
         random_state=args.seed,
         verbose=int(not args.quiet and sys.stderr.isatty()),
     )

@@ -103,7 +103,7 @@ def make_parser(
     parser.set_defaults(run=None)
     for name, (about, add_options) in COMMANDS.items():
         command = parsers.add_parser(name, help=about, epilog=NUMBERS, **layout)
-        command.set_defaults(run=commands[name], by=[])
+        command.set_defaults(run=commands[name], by=[], condition_on=[])
         add_options(command)
         _add_column_options(command)
         _add_text_options(command)
@@ -113,6 +113,13 @@ def make_parser(
 def _add_transport_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("source", type=Path, metavar="SOURCE", help="the rows that are moved")
     command.add_argument("target", type=Path, metavar="TARGET", help="where they are moved to")
+    command.add_argument(
+        "--condition-on",
+        type=_names,
+        default=[],
+        metavar="COL,...",
+        help="keep COL as it is; the others end as the target has them given COL",
+    )
     _add_chunk_options(command)
     _add_flow_options(command)
 

@@ -19,6 +19,7 @@ __all__ = [
     "note_columns",
     "note_dates",
     "note_files",
+    "note_given",
     "note_if_alike",
     "note_strays",
     "print_list",
@@ -54,6 +55,21 @@ def note_columns(
             f"{'the drawn part of ' * isinstance(target, ParquetRows)}the target has no "
             f"{column} {listed}: such rows get the {column} that goes with their other values",
         )
+
+
+def note_given(args: argparse.Namespace) -> None:
+    """Say what distances mean where columns are kept.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        The command's arguments.
+    """
+    _note(
+        args,
+        f"columns are moved given {join(args.condition_on)}: where the source has other values of "
+        "these than the target, it is right that moved rows stay apart from the target's",
+    )
 
 
 def note_if_alike(

@@ -102,9 +102,10 @@ def groups_of(table: pandas.DataFrame, by: list) -> dict[tuple, NDArray]:
     return {group: np.array(positions) for group, positions in rows.items()}
 
 
-def check_known(X: pandas.DataFrame, *, columns: list, by: list) -> None:
-    """Raise an error unless a table has the columns that parameters name."""
-    for parameter, names in {"columns": columns, "by": by}.items():
+def check_known(X: pandas.DataFrame, *, columns: list, by: list, condition_on: list) -> None:
+    """Raise an error unless a table has the columns that parameters name, each by one of them."""
+    named = {"columns": columns, "by": by, "condition_on": condition_on}
+    for parameter, names in named.items():
         unknown = [name for name in names if name not in X.columns]
         if unknown:
             raise ValueError(
@@ -114,5 +115,10 @@ def check_known(X: pandas.DataFrame, *, columns: list, by: list) -> None:
     both = [name for name in columns if name in by]
     if both:
         raise ValueError(f"{quoted(both)} is in columns and in by: rows do not leave their group.")
+    both = [name for name in condition_on if name in (*columns, *by)]
+    if both:
+        raise ValueError(
+            f"{quoted(both)} is in condition_on and in columns or by: a column moves, or stays."
+        )
     if not columns:
         raise ValueError("target has no column to move.")

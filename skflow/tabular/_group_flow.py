@@ -5,6 +5,7 @@ r"""The rows of one group, or of a whole table: encoded, half whitened, moved, a
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +36,8 @@ class GroupFlow(PlainState):
     ----------
     encoder : TableEncoder
         The columns as coordinates.
+    kept : list of str, default=()
+        Columns that stay as they are.
     """
 
     flow: Any
@@ -43,8 +46,10 @@ class GroupFlow(PlainState):
     _wide: tuple[NDArray, dict] | None  # what the flow was fitted to, if in single precision
     _is_frozen: bool
 
-    def __init__(self, encoder: TableEncoder) -> None:
+    def __init__(self, encoder: TableEncoder, kept: Sequence[Hashable] = ()) -> None:
         self.encoder = encoder
+        every = np.arange(encoder.width)
+        self._kept = np.concatenate([every[:0], *(every[encoder.blocks[c]] for c in kept)])
 
     def fit(
         self,
@@ -72,7 +77,10 @@ class GroupFlow(PlainState):
         rng : numpy.random.Generator
             Chooses the source rows that maps are learned on.
         """
-        self._whitening, self._is_frozen = HalfWhitening(Z, weight), source is not None
+        self._whitening = HalfWhitening(Z, weight, self._kept)
+        self._is_frozen = source is not None
+        if len(self._kept):
+            flow.set_params(condition_on=self._kept.tolist())
         given: dict[str, Any] = {} if weight is None else {"sample_weight": weight}
         Y, self._wide, self._matches = self._whitening.apply(Z), None, None
         if source is not None:
@@ -86,7 +94,7 @@ class GroupFlow(PlainState):
             is_few = len(S) <= REFERENCE_ROWS
             kept = S if is_few else S[rng.choice(len(S), REFERENCE_ROWS, replace=False)]
             moved = self._whitening.inverse(self.flow.transform(kept))
-            self._matches = self.encoder.match(moved)
+            self._matches = self._match(moved)
 
     def encode(self, part: pandas.DataFrame, noise: RowNoise) -> NDArray:
         """Return half whitened coordinates of rows, dithered."""
@@ -103,14 +111,19 @@ class GroupFlow(PlainState):
     def sample(self, n: int, seed: int | None) -> pandas.DataFrame:
         """Return the first n of a population that is large enough for the target's shares."""
         least = n if self._is_frozen else max(n, SAMPLED_ROWS)
-        return self._decode(self.flow.sample(least, random_state=seed), n)
-
-    def _decode(self, Y: NDArray, n: int | None = None) -> pandas.DataFrame:
-        """The first n rows at some half whitened coordinates, with the target's distributions."""
-        Z = self._whitening.inverse(Y)
+        Z = self._whitening.inverse(self.flow.sample(least, random_state=seed))
         return self.encoder.decode(
             Z[:n], self._matches if self._is_frozen else self.encoder.match(Z)
         )
+
+    def _decode(self, Y: NDArray) -> pandas.DataFrame:
+        """The rows at some half whitened coordinates, with the target's distributions."""
+        Z = self._whitening.inverse(Y)
+        return self.encoder.decode(Z, self._matches if self._is_frozen else self._match(Z))
+
+    def _match(self, Z: NDArray) -> Matches | None:
+        """How moved rows get the target's distributions; given other columns these are others."""
+        return None if len(self._kept) else self.encoder.match(Z)
 
 
 def _is_near(rows: NDArray) -> bool:

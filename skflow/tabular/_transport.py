@@ -91,6 +91,11 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
     by : str or list of str, default=None
         Columns of groups: each group of the source is moved onto the same group of the target, by
         a flow of its own.
+    condition_on : list of str, default=None
+        Columns that stay as they are, such as age and sex. The others end in the target's
+        distribution *given* these, although the columns themselves are distributed otherwise in
+        source and target; see `SDFlowSampler`. Values are then those of the target that lie nearest
+        to where the flow leads, and no shares are corrected.
     missing : {"keep", "raise"}, default="keep"
         "keep": a missing value is a value like others, with a share of its own that moved rows
         reach. "raise" refuses tables with missing values.
@@ -103,8 +108,8 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
     ----------
     columns_ : list
         The columns that are moved.
-    by_ : list
-        The columns of groups.
+    by_, condition_on_ : list
+        The columns of groups, and those that stay as they are.
     encoder_ : TableEncoder
         The columns as coordinates to measure distances in.
     encoders_ : dict of tuple to TableEncoder
@@ -178,6 +183,7 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         *,
         columns: Sequence[Hashable] | None = None,
         by: Hashable | Sequence[Hashable] | None = None,
+        condition_on: Sequence[Hashable] | None = None,
         missing: str = "keep",
         random_state: Any = None,
         verbose: int = 0,
@@ -185,6 +191,7 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         self.flow = flow
         self.columns = columns
         self.by = by
+        self.condition_on = condition_on
         self.missing = missing
         self.random_state = random_state
         self.verbose = verbose
@@ -288,9 +295,11 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
     def _choose_columns(self, X: pandas.DataFrame) -> None:
         """Find out which columns are moved, and which make groups."""
         self.by_ = as_list(self.by)
-        rest = [column for column in X.columns if column not in self.by_]
+        self.condition_on_ = as_list(self.condition_on)
+        aside = [*self.by_, *self.condition_on_]
+        rest = [column for column in X.columns if column not in aside]
         self.columns_ = rest if self.columns is None else as_list(self.columns)
-        check_known(X, columns=self.columns_, by=self.by_)
+        check_known(X, columns=self.columns_, by=self.by_, condition_on=self.condition_on_)
         check_complete(X, self.by_, "target")
         if self.missing == "raise":
             check_complete(X, self.columns_, "target")
@@ -304,17 +313,25 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
             warn(sentence)
         Z = self.encoder_.encode(X, name="target")
         self.target_, self.target_weight_ = distinct_rows(Z, weight)
-        rows, kinds = groups_of(X, self.by_), self.encoder_.kinds
+        rows = groups_of(X, self.by_)
+        kinds = self.encoder_.kinds
+        if self.condition_on_:
+            kinds = TableEncoder(X, self._seen, weight=weight).kinds
         self._groups: dict[tuple, GroupFlow] = {}
         for group, i in rows.items():
             given = None if weight is None else weight[i]
-            encoder = TableEncoder(X.iloc[i], self.columns_, weight=given, kinds=kinds)
-            self._groups[group] = GroupFlow(encoder)
+            encoder = TableEncoder(X.iloc[i], self._seen, weight=given, kinds=kinds)
+            self._groups[group] = GroupFlow(encoder, self.condition_on_)
         first = [positions[0] for positions in rows.values()]
         self._labels = {c: X[c].iloc[first].reset_index(drop=True) for c in self.by_}
         share = normalize_weights(weight, len(X))
         self._share = np.array([share[positions].sum() for positions in rows.values()])
         return Z
+
+    @property
+    def _seen(self) -> list:
+        """The columns that a flow sees: those that move, and those that it is given."""
+        return [*self.columns_, *self.condition_on_]
 
     @property
     def encoders_(self) -> dict[tuple, TableEncoder]:
@@ -442,6 +459,9 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         missing = [c for c in self.by_ if c not in X.columns]
         if missing:
             raise ValueError(f"source lacks the column(s) {quoted(missing)} of by={self.by_}.")
+        missing = [c for c in self.condition_on_ if c not in X.columns]
+        if missing:
+            raise ValueError(f"source lacks the column(s) {quoted(missing)} of condition_on.")
         check_complete(X, self.by_, "source")
         self.encoder_.check(X, "source")
         if self.missing == "raise":
@@ -633,7 +653,8 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         return np.asarray(names, dtype=object)
 
     def _names_out(self) -> list:
-        return [c for c in self.feature_names_in_ if c in self.by_ or c in self.columns_]
+        known = {*self.by_, *self._seen}
+        return [c for c in self.feature_names_in_ if c in known]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -11,7 +11,7 @@ whitening, C^{-1/2}, would make as much of it as of all others. Half of it is a 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from skflow._utils import moments, symmetric_root
 
@@ -30,18 +30,15 @@ class HalfWhitening:
         Coordinates of the target's rows.
     weight : ndarray of shape (n_rows,), default=None
         Their weights.
+    kept : ndarray of int, default=()
+        Coordinates that stay as they are.
     """
 
-    def __init__(self, Z: NDArray, weight: NDArray | None = None) -> None:
-        d = Z.shape[1]
-        C = moments(Z, weight)[1]
-        least = np.trace(C) / len(Z)
-        if least > 0:
-            value, vector = np.linalg.eigh(C)
-            C = (vector * np.maximum(value, least)) @ vector.T / (np.trace(C) / d)
-        else:
-            C = np.eye(d)
-        self._there, self._back = symmetric_root(C, -POWER), symmetric_root(C, POWER)
+    def __init__(self, Z: NDArray, weight: NDArray | None = None, kept: ArrayLike = ()) -> None:
+        moved = np.delete(np.arange(Z.shape[1]), np.asarray(kept, int))
+        self._there, self._back = np.eye(Z.shape[1]), np.eye(Z.shape[1])
+        part = np.ix_(moved, moved)
+        self._there[part], self._back[part] = _half_whitening(Z[:, moved], weight)
 
     def apply(self, Z: NDArray) -> NDArray:
         """Half whiten rows, each by itself."""
@@ -50,6 +47,19 @@ class HalfWhitening:
     def inverse(self, Z: NDArray) -> NDArray:
         """Return rows to their coordinates, each by itself."""
         return _times(Z.astype(np.float64, copy=False), self._back)
+
+
+def _half_whitening(Z: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
+    """The matrix and its inverse."""
+    d = Z.shape[1]
+    C = moments(Z, weight)[1]
+    least = np.trace(C) / len(Z)
+    if least > 0:
+        value, vector = np.linalg.eigh(C)
+        C = (vector * np.maximum(value, least)) @ vector.T / (np.trace(C) / d)
+    else:
+        C = np.eye(d)
+    return symmetric_root(C, -POWER), symmetric_root(C, POWER)
 
 
 def _times(Z: NDArray, A: NDArray) -> NDArray:
