@@ -61,7 +61,9 @@ class Category(Codec):
         self._share = np.bincount(
             self.codes(column), weights=normalize_weights(weight, len(column)), minlength=k
         )
-        self._scale = np.sqrt(max(np.sum(self._share * (1 - self._share)), 0)) or 1.0
+        # the variance of one level is rounding
+        spread = np.sum(self._share * (1 - self._share)) if self.n_levels > 1 else 1.0
+        self._scale = np.sqrt(spread)
         self._corners = _corners(k) / self._scale
         self.width = self._corners.shape[1]
         return self

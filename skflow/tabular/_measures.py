@@ -119,7 +119,7 @@ def distances_to(
     figures = np.zeros((len(blocks), 1 + len(clouds)))
     for line, block in zip(figures, blocks, strict=True):
         for i, j in strata:
-            floor = energy_floor(Y[j, block], len(i))
+            floor = max(energy_floor(Y[j, block], len(i)), 0.0)  # of one value: rounding
             distances = [energy_distance(Z[i, block], Y[j, block]) for Z in clouds]
             line += np.array([floor, *distances]) * len(i) / total
     return figures
