@@ -139,3 +139,36 @@ def test_the_command_keeps_columns(tmp_path, monkeypatch, capsys):
     args = ["transport", "source.parquet", "target.parquet", "-o", "out.parquet", "--no-report"]
     assert main([*args, "--condition-on", "age,sex", "--chunk-rows", "70"]) == 0
     pd.testing.assert_frame_equal(pd.read_parquet("out.parquet")[KEPT], out[KEPT])
+
+
+def test_class_shares_of_mixed_tables_are_kept():
+    rng = np.random.default_rng(0)
+
+    def rows(share, n):
+        is_ill = rng.random(n) < share
+        table = pd.DataFrame(
+            {
+                "marker": rng.normal(4.0 * is_ill, 1.0),
+                "count": rng.poisson(np.where(is_ill, 9, 3)),
+                "region": rng.choice(["n", "s"], n),
+            }
+        )
+        return table, np.where(is_ill, "ill", "well")
+
+    (target, truth), (source, y) = rows(0.15, 700), rows(0.6, 700)
+    source = source.assign(marker=3 * source["marker"] - 7, count=2 * source["count"])
+    transport = TableTransport(random_state=0).fit(target, X_source=source, y_source=y)
+    assert list(transport.classes_) == ["ill", "well"]
+    np.testing.assert_allclose(transport.class_shares_[0], np.mean(truth == "ill"), atol=0.04)
+    moved, w = transport.transform(source), transport.source_weight_
+    plain = TableTransport(random_state=0).fit(target).transform(source)
+    for value in ("ill", "well"):
+        theirs = target["marker"][truth == value]
+        kept, mixed = (x["marker"][y == value] for x in (moved, plain))
+        assert abs(kept.mean() - theirs.mean()) < 0.5  # measured 0.1 and 0.2
+        assert abs(mixed.mean() - theirs.mean()) > abs(kept.mean() - theirs.mean())
+    assert w.sum() == pytest.approx(700)
+    with pytest.raises(ValueError, match="y_source has shape"):
+        TableTransport().fit(target, X_source=source, y_source=y[:5])
+    with pytest.raises(ValueError, match="given without X_source"):
+        TableTransport().fit(target, y_source=y)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from skflow._utils import draw_evenly
 from skflow.tabular._encoder import Matches, TableEncoder
 from skflow.tabular._noise import RowNoise
 from skflow.tabular._plain import PlainState
@@ -59,6 +60,7 @@ class GroupFlow(PlainState):
         source: tuple[pandas.DataFrame, RowNoise] | None,
         is_whole: bool,
         rng: np.random.Generator,
+        y_source: NDArray | None = None,
     ) -> None:
         """Fit the flow to encoded target rows, and with a source learn the maps that end its way.
 
@@ -76,6 +78,8 @@ class GroupFlow(PlainState):
             Whether a cross-validation must not slice them.
         rng : numpy.random.Generator
             Chooses the source rows that maps are learned on.
+        y_source : ndarray of shape (n_source_rows,), default=None
+            Classes of the source rows.
         """
         self._whitening = HalfWhitening(Z, weight, self._kept)
         self._is_frozen = source is not None
@@ -86,13 +90,18 @@ class GroupFlow(PlainState):
         if source is not None:
             S = self.encode(*source)
             given["X_source"] = (S,) if is_whole else S
+            if y_source is not None:
+                given["y_source"] = y_source
         if len(Y) >= SINGLE_ROWS and (source is None or _is_near(S)):
             self._wide = None if self._is_frozen else (Y, given)
             Y = Y.astype(np.float32)
         self.flow = flow.fit(Y, **given)
         if self._is_frozen:
-            is_few = len(S) <= REFERENCE_ROWS
-            kept = S if is_few else S[rng.choice(len(S), REFERENCE_ROWS, replace=False)]
+            kept, w = S, getattr(self.flow, "source_weight_", None)
+            if w is not None:  # maps are those of the weighted population
+                kept = S[draw_evenly(np.cumsum(w), min(len(S), REFERENCE_ROWS), rng)]
+            elif len(S) > REFERENCE_ROWS:
+                kept = S[rng.choice(len(S), REFERENCE_ROWS, replace=False)]
             moved = self._whitening.inverse(self.flow.transform(kept))
             self._matches = self._match(moved)
 

@@ -110,6 +110,9 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         The columns that are moved.
     by_, condition_on_ : list
         The columns of groups, and those that stay as they are.
+    classes_, class_shares_, source_weight_ : ndarrays or None
+        With ``y_source`` its classes, their shares in the target, and weights of the source rows,
+        which sum to their number.
     encoder_ : TableEncoder
         The columns as coordinates to measure distances in.
     encoders_ : dict of tuple to TableEncoder
@@ -175,7 +178,7 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
     _output = "default"  # the library of frames that are returned
 
     # as for the samplers: with metadata routing a source is passed on without being asked for
-    __metadata_request__fit = {"X_source": True}  # noqa: RUF012 (scikit-learn's own idiom)
+    __metadata_request__fit = {"X_source": True, "y_source": True}  # noqa: RUF012 (scikit-learn's own idiom)
 
     def __init__(
         self,
@@ -222,6 +225,7 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         y: None = None,
         *,
         X_source: Any = None,
+        y_source: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> TableTransport:
         """Learn the target, and the way of a source onto it if one is given.
@@ -236,6 +240,9 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
             Source rows, of every group of the target; in a cross-validation
             ``skflow.model_selection.whole(X_source)``. If given, ``transform`` moves every row on
             its own, through the flow of these rows, which is frozen.
+        y_source : array-like of shape (n_source_rows,), default=None
+            Classes of the source rows. The target's class shares are then estimated without labels,
+            and source rows weighted so that theirs agree; see `SDFlowSampler.fit`.
         sample_weight : array-like of shape (n_rows,), default=None
             Non-negative weights of the target rows; a row of weight two counts as two rows.
 
@@ -259,9 +266,15 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
             can tell; or if a column of X looks like something else than it was taken for.
         """
         with unfitted_on_failure(self):
-            return self._fit(X, X_source, sample_weight)
+            return self._fit(X, X_source, y_source, sample_weight)
 
-    def _fit(self, X: Any, X_source: Any, sample_weight: ArrayLike | None) -> TableTransport:
+    def _fit(
+        self,
+        X: Any,
+        X_source: Any,
+        y_source: ArrayLike | None,
+        sample_weight: ArrayLike | None,
+    ) -> TableTransport:
         lookup(MISSING, self.missing, name="missing")
         X, restore = to_pandas(X, "target")
         self._restore = restore.without_rows()
@@ -281,16 +294,45 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
             sentence = find_alike(self.encoder_.encode(X_source), Z)
             if sentence:
                 warn(f"{sentence}.")
+        labels = self._check_labels(X_source, y_source)
         for group, positions in groups_of(X, self.by_).items():
             part, weights = X.iloc[positions], None if weight is None else weight[positions]
             Z = self._groups[group].encoder.encode(part, self._noise(part), name="target")
-            source = None
+            source = y = None
             if X_source is not None:
                 rows = X_source.iloc[sources[group]]
-                source = rows, self._noise(rows)
+                source, y = (rows, self._noise(rows)), None
+                if labels is not None:
+                    y = labels[sources[group]]
             flow = self._make_flow()
-            self._groups[group].fit(flow, Z, weights, source, is_whole, self._rng(3))
+            self._groups[group].fit(flow, Z, weights, source, is_whole, self._rng(3), y)
+        self._keep_shares(labels, sources)
         return self
+
+    def _check_labels(self, X_source: Any, y_source: ArrayLike | None) -> NDArray | None:
+        """The source's classes, one a row."""
+        if y_source is None:
+            return None
+        if X_source is None:
+            raise ValueError("y_source was given without X_source: give the rows that it labels.")
+        labels = np.asarray(y_source)
+        if labels.shape != (len(X_source),):
+            raise ValueError(
+                f"y_source has shape {labels.shape}, but X_source has {len(X_source)} rows: give "
+                "one label a row."
+            )
+        return labels
+
+    def _keep_shares(self, labels: NDArray | None, sources: dict[tuple, NDArray]) -> None:
+        """What was found of class shares, over all groups."""
+        self.classes_, self.class_shares_, self.source_weight_ = None, None, None
+        if labels is None:
+            return
+        self.source_weight_ = np.empty(len(labels))
+        for group, positions in sources.items():
+            self.source_weight_[positions] = self._groups[group].flow.source_weight_
+        self.classes_, place = np.unique(labels, return_inverse=True)
+        self.class_shares_ = np.bincount(place, weights=self.source_weight_) / len(labels)
 
     def _choose_columns(self, X: pandas.DataFrame) -> None:
         """Find out which columns are moved, and which make groups."""
@@ -374,6 +416,7 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         y: None = None,
         *,
         X_source: Any = None,
+        y_source: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Any:
         """Fit, and return X as it is: the target is where it should be.
@@ -386,6 +429,8 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
             Ignored.
         X_source : DataFrame, default=None
             Source rows, see ``fit``.
+        y_source : array-like of shape (n_source_rows,), default=None
+            Their classes, see ``fit``.
         sample_weight : array-like of shape (n_rows,), default=None
             Non-negative weights of the target rows.
 
@@ -394,7 +439,7 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         X : DataFrame
             A copy of X.
         """
-        self.fit(X, X_source=X_source, sample_weight=sample_weight)
+        self.fit(X, X_source=X_source, y_source=y_source, sample_weight=sample_weight)
         return X.copy() if hasattr(X, "copy") else X.clone()
 
     def transform(self, X: Any) -> Any:
