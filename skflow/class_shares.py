@@ -336,16 +336,10 @@ def drifted_class_shares(
     X, T = np.asarray(X_source, np.float64), np.asarray(X_target, np.float64)
     classes, y = _check_classes(X, y_source)
     count, rng = np.bincount(y), np.random.default_rng(random_state)
-    v = np.full(len(T), 1 / len(T)) if target_weight is None else np.asarray(target_weight, float)
     some = _some_of_every_class(y, rng)
-    x, label, t = X[some], y[some], T[rng.choice(len(T), MOST_ROWS, p=v / v.sum())]
-    if len(T) <= MOST_ROWS:
-        t, v = T, v / v.sum()
-    else:
-        v = np.full(len(t), 1 / len(t))
+    x, label, (t, v) = X[some], y[some], _some_of_the_target(T, target_weight, rng)
     scale = np.sqrt(v @ (t - v @ t) ** 2)
-    t = (t - v @ t)[:, scale > 0] / scale[scale > 0]
-    x = x[:, scale > 0]
+    t, x = (t - v @ t)[:, scale > 0] / scale[scale > 0], x[:, scale > 0]
     within = np.bincount(label)
 
     def distance(logit: NDArray) -> float:
@@ -363,6 +357,16 @@ def drifted_class_shares(
     )
     shares = softmax(found.x)
     return ClassShares(classes, shares, (shares * len(y) / count)[y])
+
+
+def _some_of_the_target(
+    T: NDArray, weight: ArrayLike | None, rng: np.random.Generator
+) -> tuple[NDArray, NDArray]:
+    """At most 500 target rows, and weights that sum to one."""
+    v = np.ones(len(T)) if weight is None else np.asarray(weight, float)
+    v = v / v.sum()
+    t = T[rng.choice(len(T), MOST_ROWS, p=v)]
+    return (T, v) if len(T) <= MOST_ROWS else (t, np.full(len(t), 1 / len(t)))
 
 
 def _some_of_every_class(y: NDArray, rng: np.random.Generator) -> NDArray:

@@ -36,6 +36,7 @@ from skflow.cli._tables import Rows, load, open_table, write_like, write_new
 from skflow.cli._text import TextOptions, TextRows
 from skflow.generators import SDFlowGenerator
 from skflow.tabular import TableTransport
+from skflow.tabular._measures import Quality
 
 __all__ = ["main"]
 
@@ -151,21 +152,24 @@ def _report_transport(
             show(f"  flow: {len(source.frame)} rows onto {len(target.frame)}, drawn at random")
     if not _wants_quality(args):
         return
-    quality = transport_quality(
-        transport,
-        target.frame,
-        source.frame,
-        is_frozen=args.generator or is_chunked,
-        ask_classifier=args.page is not None,
-        seed=args.seed,
-    )
-    if not args.quiet:
-        show(as_text(quality))
+    frames, is_frozen = (target.frame, source.frame), args.generator or is_chunked
+    quality = _shown_quality(args, transport, *frames, is_frozen=is_frozen)
     if args.page is not None:
         moved = transport.transform(source.frame) if moved is None else moved
         facts = {"source": source, "target": target, "result": args.output, "untouched": rest}
         tables = {"before": source.frame, "after": moved, "target": target.frame}
         write_page(args, "transport", transport.encoder_, tables, quality, facts, transport)
+
+
+def _shown_quality(
+    args: argparse.Namespace, transport: TableTransport, *frames: Any, **options: Any
+) -> Quality:
+    """Measure the result, and print the figures."""
+    ask = args.page is not None
+    quality = transport_quality(transport, *frames, ask_classifier=ask, seed=args.seed, **options)
+    if not args.quiet:
+        show(as_text(quality))
+    return quality
 
 
 def _wants_quality(args: argparse.Namespace) -> bool:
@@ -189,15 +193,7 @@ def _sample(args: argparse.Namespace) -> None:
         print_list("columns", transport.get_feature_names_out())
     if not _wants_quality(args):
         return
-    quality = transport_quality(
-        transport,
-        frame,
-        n_samples=args.n,
-        ask_classifier=args.page is not None,
-        seed=args.seed,
-    )
-    if not args.quiet:
-        show(as_text(quality))
+    quality = _shown_quality(args, transport, frame, n_samples=args.n)
     if args.page is not None:
         facts = {"target": target, "result": args.output, "new rows": args.n}
         tables = {"after": samples, "target": frame}

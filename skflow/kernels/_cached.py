@@ -34,6 +34,7 @@ PROBED_ROWS = 8  # whose sums tell the size of all
 FEW = 0.25  # largest share of sums which are not ordinary, and are taken by other means
 
 
+# Longer than others: each way out has its own reason, and what follows needs all that is before.
 def cached_balance(
     rows: Rows, queries: Rows, sigma: float, f: NDArray, tol: float, n_threads: int
 ) -> tuple[NDArray, NDArray, NDArray] | None:

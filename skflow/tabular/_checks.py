@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from skflow.tabular._frames import import_pandas
 
@@ -19,6 +19,7 @@ __all__ = [
     "check_finite",
     "check_frame",
     "check_known",
+    "check_labels",
     "groups_of",
     "quoted",
     "shortened",
@@ -100,6 +101,21 @@ def groups_of(table: pandas.DataFrame, by: list) -> dict[tuple, NDArray]:
     for position, group in enumerate(zip(*(table[c].tolist() for c in by), strict=True)):
         rows.setdefault(group, []).append(position)
     return {group: np.array(positions) for group, positions in rows.items()}
+
+
+def check_labels(X_source: Any, y_source: ArrayLike | None) -> NDArray | None:
+    """Return the source's classes, one a row; None stays None."""
+    if y_source is None:
+        return None
+    if X_source is None:
+        raise ValueError("y_source was given without X_source: give the rows that it labels.")
+    labels = np.asarray(y_source)
+    if labels.shape != (len(X_source),):
+        raise ValueError(
+            f"y_source has shape {labels.shape}, but X_source has {len(X_source)} rows: give one "
+            "label a row."
+        )
+    return labels
 
 
 def check_known(X: pandas.DataFrame, *, columns: list, by: list, condition_on: list) -> None:

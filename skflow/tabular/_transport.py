@@ -33,6 +33,7 @@ from skflow.tabular._checks import (
     check_complete,
     check_frame,
     check_known,
+    check_labels,
     groups_of,
     quoted,
 )
@@ -289,50 +290,43 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         self._seed = make_generator(self.random_state).integers(2**32, size=4)
         Z = self._fit_encoders(X, weight)
         self._is_frozen = X_source is not None
-        sources = {} if X_source is None else self._check_reference(X_source)
+        if X_source is not None:
+            self._check_reference(X_source)
         if X_source is not None and weight is None:  # rows of unlike weights are no draw to test
             sentence = find_alike(self.encoder_.encode(X_source), Z)
             if sentence:
                 warn(f"{sentence}.")
-        labels = self._check_labels(X_source, y_source)
+        self._fit_groups(X, weight, X_source, check_labels(X_source, y_source), is_whole=is_whole)
+        return self
+
+    def _fit_groups(
+        self,
+        X: pandas.DataFrame,
+        weight: NDArray | None,
+        X_source: pandas.DataFrame | None,
+        labels: NDArray | None,
+        *,
+        is_whole: bool,
+    ) -> None:
+        """Fit the flow of every group, and keep what was found of class shares over all groups."""
+        sources = {} if X_source is None else self._check_reference(X_source)
+        self.source_weight_ = None if labels is None else np.empty(len(labels))
         for group, positions in groups_of(X, self.by_).items():
             part, weights = X.iloc[positions], None if weight is None else weight[positions]
             Z = self._groups[group].encoder.encode(part, self._noise(part), name="target")
             source = y = None
             if X_source is not None:
                 rows = X_source.iloc[sources[group]]
-                source, y = (rows, self._noise(rows)), None
-                if labels is not None:
-                    y = labels[sources[group]]
+                source = rows, self._noise(rows)
+                y = None if labels is None else labels[sources[group]]
             flow = self._make_flow()
             self._groups[group].fit(flow, Z, weights, source, is_whole, self._rng(3), y)
-        self._keep_shares(labels, sources)
-        return self
-
-    def _check_labels(self, X_source: Any, y_source: ArrayLike | None) -> NDArray | None:
-        """The source's classes, one a row."""
-        if y_source is None:
-            return None
-        if X_source is None:
-            raise ValueError("y_source was given without X_source: give the rows that it labels.")
-        labels = np.asarray(y_source)
-        if labels.shape != (len(X_source),):
-            raise ValueError(
-                f"y_source has shape {labels.shape}, but X_source has {len(X_source)} rows: give "
-                "one label a row."
-            )
-        return labels
-
-    def _keep_shares(self, labels: NDArray | None, sources: dict[tuple, NDArray]) -> None:
-        """What was found of class shares, over all groups."""
-        self.classes_, self.class_shares_, self.source_weight_ = None, None, None
-        if labels is None:
-            return
-        self.source_weight_ = np.empty(len(labels))
-        for group, positions in sources.items():
-            self.source_weight_[positions] = self._groups[group].flow.source_weight_
-        self.classes_, place = np.unique(labels, return_inverse=True)
-        self.class_shares_ = np.bincount(place, weights=self.source_weight_) / len(labels)
+            if self.source_weight_ is not None:
+                self.source_weight_[sources[group]] = self._groups[group].flow.source_weight_
+        self.classes_, self.class_shares_ = None, None
+        if labels is not None:
+            self.classes_, place = np.unique(labels, return_inverse=True)
+            self.class_shares_ = np.bincount(place, weights=self.source_weight_) / len(place)
 
     def _choose_columns(self, X: pandas.DataFrame) -> None:
         """Find out which columns are moved, and which make groups."""
