@@ -117,7 +117,9 @@ def test_frames_of_polars_rest(table):
     frame = polars.from_pandas(table)
     moved = moved_onto_itself(frame, is_frozen=False)
     assert moved.schema == frame.schema
-    check_same(moved.to_pandas(), frame.to_pandas())
+    # old polars tells pandas only of the categories that occur
+    text = polars.col(polars.Categorical).cast(polars.String)
+    check_same(*(table.with_columns(text).to_pandas() for table in (moved, frame)))
 
 
 @pytest.mark.parametrize(

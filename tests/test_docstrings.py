@@ -34,6 +34,10 @@ SHARED = [
 ]
 
 
+@pytest.mark.skipif(
+    "ignore_types" not in inspect.signature(_testing.assert_docstring_consistency).parameters,
+    reason="scikit-learn's comparison cannot leave out types yet",
+)
 @pytest.mark.parametrize(("family", "name"), SHARED)
 def test_shared_parameters_have_one_description(family, name):
     kinds = [kind for kind in FAMILIES[family] if name in kind._get_param_names()]

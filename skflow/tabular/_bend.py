@@ -53,7 +53,8 @@ class Bend:
         scale = float(np.copysign(spread, lean))
         stride = -(-len(x) // BEND_ROWS)
         some = x if stride == 1 else np.sort(x)[stride // 2 :: stride]
-        power = yeojohnson_normmax((some - center) / scale)
+        with np.errstate(over="ignore", invalid="ignore"):  # of powers that a search may try
+            power = yeojohnson_normmax((some - center) / scale)
         # to two digits, which do not depend on the column's unit
         return cls(center, scale, float(np.clip(np.round(power, 2), 0.0, 1.0)))
 
