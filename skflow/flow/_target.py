@@ -150,7 +150,9 @@ class CovariateRatio:
         scale = np.sqrt(weight @ (X - mean) ** 2)
         scale[scale == 0] = 1.0
         x, y = (X - mean) / scale, (Y - mean) / scale
-        h = resolve_bandwidth(BANDWIDTH, x, sample_weight=weight)
+        h = 1.0  # of columns that are constant in the target: any will do
+        if np.ptp(x, axis=0).any():
+            h = resolve_bandwidth(BANDWIDTH, x, sample_weight=weight)
         self.bandwidths = h * scale
         at_target, at_source = (
             -log_ratio(z, x, y, h, weight=weight, weight_Y=weight_Y) for z in (x, y)

@@ -177,6 +177,16 @@ def test_a_source_without_overlap_warns():
         SDFlowSampler(n_steps=3, condition_on=KEPT, random_state=0).fit(target).transform(source)
 
 
+def test_kept_columns_may_be_constant():
+    target, source, _ = problem(0, n=200)
+    target[:, 2] = source[:, 2] = 5.0
+    flow = SDFlowSampler(condition_on=KEPT, random_state=0).fit(target)
+    plain = SDFlowSampler(random_state=0).fit(target[:, :2])
+    np.testing.assert_allclose(
+        flow.transform(source)[:, :2], plain.transform(source[:, :2]), rtol=0, atol=0.05
+    )
+
+
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
