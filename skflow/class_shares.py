@@ -39,7 +39,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from skflow._utils import check_count, lookup
+from skflow._utils import check_count, check_rows, check_weights, lookup
 
 __all__ = [
     "ClassShares",
@@ -290,8 +290,10 @@ def drifted_class_shares(
 
     The energy distance between target rows y and source rows x that are weighted to have the
     shares q, and brought to the target's mean and standard deviation in every column. With the
-    wrong shares no such map makes the two alike. A classifier that is trained on rows which a flow
-    has moved could not tell: with any shares the flow makes them alike.
+    wrong shares no such map makes the two alike, unless the classes have the same shape: where
+    each is a shifted image of the other, a target of one class alone may be taken for the other. A
+    classifier that is trained on rows which a flow has moved could not tell: with any shares the
+    flow makes them alike.
 
     Parameters
     ----------
@@ -314,8 +316,8 @@ def drifted_class_shares(
     Raises
     ------
     ValueError
-        If y_source has another length than X_source, is not of classes, or has fewer than two of
-        them or one of a single row.
+        If a table is empty, not finite or of another width, or y_source has another length than
+        X_source, is not of classes, or has fewer than two of them or one of a single row.
 
     References
     ----------
@@ -333,7 +335,9 @@ def drifted_class_shares(
     >>> drifted_class_shares(5 * X - 7, y, X_target).shares.round(1)
     array([0.2, 0.8])
     """
-    X, T = np.asarray(X_source, np.float64), np.asarray(X_target, np.float64)
+    X = check_rows(X_source, name="X_source").astype(np.float64)
+    T = check_rows(X_target, name="X_target", n_features=X.shape[1]).astype(np.float64)
+    target_weight = check_weights(target_weight, T)
     classes, y = _check_classes(X, y_source)
     count, rng = np.bincount(y), np.random.default_rng(random_state)
     some = _some_of_every_class(y, rng)
@@ -341,6 +345,8 @@ def drifted_class_shares(
     scale = np.sqrt(v @ (t - v @ t) ** 2)
     t, x = (t - v @ t)[:, scale > 0] / scale[scale > 0], x[:, scale > 0]
     within = np.bincount(label)
+    if not np.ptp(t, axis=0).any():  # nothing in the target tells of any shares
+        return ClassShares(classes, count / len(y), np.ones(len(y)))
 
     def distance(logit: NDArray) -> float:
         w = (softmax(logit) / within)[label]

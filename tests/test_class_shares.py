@@ -8,7 +8,14 @@ from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
-from skflow.class_shares import METHODS, bbse_shares, calibrate, em_shares, estimate_class_shares
+from skflow.class_shares import (
+    METHODS,
+    bbse_shares,
+    calibrate,
+    drifted_class_shares,
+    em_shares,
+    estimate_class_shares,
+)
 
 # p(x | class) of three classes (rows) on four values of x, in sixteenths
 LIKELIHOOD = np.array([[10, 4, 1, 1], [2, 8, 4, 2], [1, 1, 4, 10]])
@@ -132,3 +139,28 @@ def test_errors(change, error, message):
         estimate_class_shares(
             given.pop("classifier"), X, given.pop("y_source"), X_target=X, **given
         )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda X, T, w: (np.where(X > 1, np.nan, X), T, w), "X_source"),
+        (lambda X, T, w: (X, np.where(T > 1, np.nan, T), w), "X_target"),
+        (lambda X, T, w: (X, T[:, :1], w), "X_target"),
+        (lambda X, T, w: (X, T[:0], w), "0 sample"),
+        (lambda X, T, w: (X, T, -w), "must not be negative"),
+        (lambda X, T, w: (X, T, w[:5]), "has shape"),
+    ],
+)
+def test_drifted_shares_refuse_what_they_cannot_use(change, message):
+    rng = np.random.default_rng(0)
+    X, T, w = change(rng.normal(size=(40, 2)), rng.normal(size=(30, 2)), np.ones(30))
+    with pytest.raises(ValueError, match=message):
+        drifted_class_shares(X, np.arange(40) % 2, T, w)
+
+
+def test_a_constant_target_tells_of_no_other_shares():
+    X, y = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40) % 4 == 0
+    found = drifted_class_shares(X, y, np.ones((20, 2)))
+    np.testing.assert_allclose(found.shares, [0.75, 0.25])
+    np.testing.assert_allclose(found.source_weight, 1)

@@ -105,11 +105,14 @@ class ParticleFlow(BaseFlow):
             return self._loop(flow, apply_affine(Y, recording.affine)), slice(None), self._view
         # rows of a base are nobody's, and even: whatever they follow, nothing of theirs is lost
         sizes = self._new_step_sizes(self._fitted_defaults.shrinkage if is_source else 0.0)
-        view = self._view.given(Y, self.center_, weight) if is_source else self._all_move()
         order = lexicographic_order(Y)
+        place = np.argsort(order)
         Y, weight = Y[order], None if weight is None else weight[order]
+        view = self._view.given(Y, self.center_, weight) if is_source else self._all_move()
         steps = self._steps(Y, weight, self._alignment(Y, weight, view), rng, sizes, view)
-        return steps, np.argsort(order), view
+        if view.stands_for is not None:
+            view = dataclasses.replace(view, stands_for=view.stands_for[place])
+        return steps, place, view
 
     def _all_move(self) -> TargetView:
         """The target for rows that keep nothing."""

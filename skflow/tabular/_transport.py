@@ -338,7 +338,7 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         check_known(X, columns=self.columns_, by=self.by_, condition_on=self.condition_on_)
         check_complete(X, self.by_, "target")
         if self.missing == "raise":
-            check_complete(X, self.columns_, "target")
+            check_complete(X, self._seen, "target")
         self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         self.n_features_in_ = X.shape[1]
 
@@ -504,7 +504,7 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         check_complete(X, self.by_, "source")
         self.encoder_.check(X, "source")
         if self.missing == "raise":
-            check_complete(X, self.columns_, "source")
+            check_complete(X, self._seen, "source")
         if whole:
             self.encoder_.warn_of_unknown(X)
         rows = groups_of(X, self.by_)

@@ -177,6 +177,13 @@ def test_a_source_without_overlap_warns():
         SDFlowSampler(n_steps=3, condition_on=KEPT, random_state=0).fit(target).transform(source)
 
 
+def test_the_order_of_rows_does_not_matter():
+    target, source, _ = problem(0, n=300)
+    flow = SDFlowSampler(condition_on=KEPT, n_steps=10, random_state=0).fit(np.round(target, 1))
+    order = np.random.default_rng(0).permutation(300)
+    np.testing.assert_array_equal(flow.transform(source[order]), flow.transform(source)[order])
+
+
 def test_kept_columns_may_be_constant():
     target, source, _ = problem(0, n=200)
     target[:, 2] = source[:, 2] = 5.0
