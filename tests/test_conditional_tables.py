@@ -116,6 +116,17 @@ def test_a_source_without_a_kept_column():
         transport.transform(source.drop(columns="age"))
 
 
+def test_kept_values_that_the_target_lacks_are_told():
+    target, source, _ = problem(0)
+    transport = TableTransport(condition_on=KEPT, random_state=0).fit(target)
+    few, unknown = (pytest.warns(UserWarning, match=text) for text in ("condition_on", "sex"))
+    with few, unknown:
+        transport.transform(source.assign(sex="x"))
+    missing = source.assign(age=source["age"].where(source["age"] > 30))
+    with pytest.raises(ValueError, match="age"):
+        transport.set_params(missing="raise").fit(target).transform(missing)
+
+
 def test_generators_cannot():
     target, source, _ = problem(0)
     with pytest.raises(ValueError, match="condition_on"):

@@ -350,9 +350,10 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         Z = self.encoder_.encode(X, name="target")
         self.target_, self.target_weight_ = distinct_rows(Z, weight)
         rows = groups_of(X, self.by_)
-        kinds = self.encoder_.kinds
+        kinds, self._given = self.encoder_.kinds, None
         if self.condition_on_:
-            kinds = TableEncoder(X, self._seen, weight=weight).kinds
+            self._given = TableEncoder(X, self.condition_on_, weight=weight, other=True)
+            kinds = {**kinds, **self._given.kinds}
         self._groups: dict[tuple, GroupFlow] = {}
         for group, i in rows.items():
             given = None if weight is None else weight[i]
@@ -507,6 +508,8 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
             check_complete(X, self._seen, "source")
         if whole:
             self.encoder_.warn_of_unknown(X)
+            if self._given is not None:
+                self._given.warn_of_unknown(X)
         rows = groups_of(X, self.by_)
         unknown = [", ".join(map(str, group)) for group in rows if group not in self._groups]
         if unknown:
