@@ -52,4 +52,5 @@ def _width(text: str, mark: str) -> int:
 
 
 def spoken(separator: str) -> str:
+    """Return the name of a separator, for messages."""
     return SPOKEN.get(separator, repr(separator))

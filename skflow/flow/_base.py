@@ -39,7 +39,7 @@ from skflow.fields._denoisers import make_denoiser
 from skflow.flow._atoms import JointAtom, joint_atoms
 from skflow.flow._callbacks import CallbackSupportMixin
 from skflow.flow._marginals import Marginal, marginals_of
-from skflow.flow._step import Recording, StepSizes
+from skflow.flow._step import StepSizes
 from skflow.kernels import compute_threads
 from skflow.schedules import make_schedule, resolve_bandwidth
 
@@ -68,7 +68,6 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
     verbose: int
     _precision: Any = None  # of the moving rows; None is the target's
     center_: NDArray
-    _recording: Recording | None
     _target: NDArray
     _weight: NDArray
     _marginals: list[Marginal]

@@ -46,7 +46,7 @@ class ParticleFlow(BaseFlow):
     source_weight_: NDArray | None
     _recording: Recording | None
     _kept: NDArray
-    _view: TargetView  # of flows that keep no column
+    _view: TargetView  # as it was fitted, whatever the source is
 
     def _fit_schedule(self) -> None:
         """Resolve the bandwidths, on the columns that move and as many rows as a flow may use."""
@@ -198,20 +198,17 @@ class ParticleFlow(BaseFlow):
         start, weight = rows[order], None if weight is None else weight[order]
         view = self._view.given(start, self.center_, weight)
         recording = Recording(start, self._alignment(start, weight, view), weight)
-        steps = self._recorded(recording, weight, rng, view)
+        steps = self._recorded(recording, rng, view)
         with compute_threads(self.n_jobs):  # once for the whole flow
             deque(self._shown(task.watch(steps, lambda: self._so_far(recording))), maxlen=0)
         return recording
 
     def _recorded(
-        self,
-        recording: Recording,
-        weight: NDArray | None,
-        rng: np.random.Generator,
-        view: TargetView,
+        self, recording: Recording, rng: np.random.Generator, view: TargetView
     ) -> Iterator[NDArray]:
         """Move the rows of a recording, and record that; a stopped flow ends where it is."""
-        Y, sizes = recording.start, self._new_step_sizes(self._fitted_defaults.shrinkage)
+        Y, weight = recording.start, recording.weight
+        sizes = self._new_step_sizes(self._fitted_defaults.shrinkage)
         for moved in self._steps(Y, weight, recording.affine, rng, sizes, view, recording):
             if len(recording.steps) == self.n_steps:
                 rows = self._restore(moved, moved.dtype)

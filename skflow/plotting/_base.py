@@ -19,6 +19,7 @@ __all__ = [
     "check_path",
     "import_matplotlib",
     "literal",
+    "open_frame",
     "path_of",
     "set_log_axis",
     "some",
@@ -45,6 +46,13 @@ def literal(text: Any, most: int = 40) -> str:
     """Text that matplotlib draws as it is, on one short line: a dollar sign starts no formula."""
     line = " ".join(str(text).split())
     return (line if len(line) <= most else f"{line[: most - 1]}…").replace("$", r"\$")
+
+
+def open_frame(axis: Any, **place: Any) -> None:
+    """Leave out the upper and the right side of a frame; what has a label gets a legend."""
+    axis.spines[["top", "right"]].set_visible(False)
+    if axis.get_legend_handles_labels()[1]:
+        axis.legend(fontsize=8, frameon=False, **place)
 
 
 class Display:

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skflow.plotting._base import Display, literal
-from skflow.plotting._columns import Column, read_columns
-from skflow.plotting._marginals import names_of_tables
+from skflow.plotting._columns import Column
+from skflow.plotting._marginals import names_of_tables, read_drawn
 
 __all__ = ["CorrelationDisplay", "associations"]
 
@@ -134,10 +134,7 @@ class CorrelationDisplay(Display):
             If the tables share no column, or lack one of those chosen.
         """
         tables = names_of_tables(before, after, target)
-        if not tables:
-            raise ValueError("there is nothing to draw: give before, after or target.")
-        weight = None if target_weight is None else np.asarray(target_weight)
-        read = read_columns(tables, columns, {"target": weight})
+        read = read_drawn(tables, columns, target_weight)
         matrices = {name: associations([parts[name] for parts in read.values()]) for name in tables}
         return cls(matrices, list(read)).plot(ax=ax)
 

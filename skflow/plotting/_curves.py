@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skflow._utils import check_rows
 from skflow.metrics import energy_distance, energy_floor
-from skflow.plotting._base import AFTER, INK, Display, check_path, path_of, set_log_axis
+from skflow.plotting._base import AFTER, INK, Display, check_path, open_frame, path_of, set_log_axis
 
 __all__ = ["ConvergenceDisplay", "ScheduleDisplay"]
 
@@ -191,9 +191,7 @@ class ConvergenceDisplay(Display):
             self.floor_line_ = axis.axhline(self.floor, label=None if is_named else FRESH, **look)
         axis.set(xlabel="step", ylabel=self.metric_name)
         set_log_axis(axis)
-        axis.spines[["top", "right"]].set_visible(False)
-        if axis.get_legend_handles_labels()[1]:
-            axis.legend(fontsize=8, frameon=False)
+        open_frame(axis)
         return self
 
 
@@ -314,7 +312,5 @@ class ScheduleDisplay(Display):
             )
         axis.set(xlabel="step", ylabel="bandwidth σ")
         set_log_axis(axis)
-        axis.spines[["top", "right"]].set_visible(False)
-        if axis.get_legend_handles_labels()[1]:
-            axis.legend(fontsize=8, frameon=False)
+        open_frame(axis)
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from skflow.plotting._base import AFTER, BEFORE, INK, TARGET, Display, literal
 from skflow.plotting._columns import Column, read_columns
 
-__all__ = ["MarginalsDisplay", "names_of_tables"]
+__all__ = ["MarginalsDisplay", "names_of_tables", "read_drawn"]
 
 FEW_VALUES = 12  # numbers of so few values get a bar each
 MOST_BARS = 10  # categories with a bar of their own
@@ -29,6 +29,18 @@ def names_of_tables(before: Any, after: Any, target: Any) -> dict[str, Any]:
     """Return the tables that there are, the target last."""
     tables = {"before": before, "after": after, "target": target}
     return {name: table for name, table in tables.items() if table is not None}
+
+
+def read_drawn(
+    tables: Mapping[str, Any],
+    columns: Sequence[Hashable] | None,
+    target_weight: ArrayLike | None,
+) -> dict[Hashable, dict[str, Column]]:
+    """Read the columns that a display draws; without any table there is nothing to draw."""
+    if not tables:
+        raise ValueError("there is nothing to draw: give before, after or target.")
+    weight = None if target_weight is None else np.asarray(target_weight)
+    return read_columns(tables, columns, {"target": weight})
 
 
 class MarginalsDisplay(Display):
@@ -145,10 +157,7 @@ class MarginalsDisplay(Display):
             If the tables share no column, or lack one of those chosen.
         """
         tables = names_of_tables(before, after, target)
-        if not tables:
-            raise ValueError("there is nothing to draw: give before, after or target.")
-        weight = None if target_weight is None else np.asarray(target_weight)
-        return cls(read_columns(tables, columns, {"target": weight})).plot(ax=ax, **kwargs)
+        return cls(read_drawn(tables, columns, target_weight)).plot(ax=ax, **kwargs)
 
     def plot(self, ax: Any = None, *, bins: int = 30) -> MarginalsDisplay:
         """Draw.

@@ -13,7 +13,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from skflow._utils import check_rows
 from skflow.metrics import nearest_neighbor_ratio
-from skflow.plotting._base import AFTER, BEFORE, TARGET, Display
+from skflow.plotting._base import AFTER, BEFORE, TARGET, Display, open_frame
 
 __all__ = ["NearestNeighborDisplay"]
 
@@ -177,6 +177,5 @@ class NearestNeighborDisplay(Display):
         reach = np.quantile(np.concatenate(list(self.distances.values())), FARTHEST)
         axis.set(xlabel="distance to the nearest target row", ylabel="share of rows at most so far")
         axis.set(xlim=(0, reach or 1.0), ylim=(0, 1.02))
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.legend(fontsize=8, frameon=False, loc="lower right")
+        open_frame(axis, loc="lower right")
         return self

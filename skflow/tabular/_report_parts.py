@@ -140,6 +140,7 @@ def correlations(
 
 
 def neighbors(Z: dict[str, NDArray], blocks: Mapping[Hashable, slice]) -> str | None:
+    """Draw the nearest-neighbor distances of moved rows; None if nothing can be compared."""
     if "after" not in Z or not blocks or len(np.unique(Z["target"], axis=0)) < 2:
         return None
     display = NearestNeighborDisplay.from_tables(Z["after"], Z["target"])

@@ -290,13 +290,13 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         self._seed = make_generator(self.random_state).integers(2**32, size=4)
         Z = self._fit_encoders(X, weight)
         self._is_frozen = X_source is not None
-        if X_source is not None:
-            self._check_reference(X_source)
+        sources = {} if X_source is None else self._check_reference(X_source)
         if X_source is not None and weight is None:  # rows of unlike weights are no draw to test
             sentence = find_alike(self.encoder_.encode(X_source), Z)
             if sentence:
                 warn(f"{sentence}.")
-        self._fit_groups(X, weight, X_source, check_labels(X_source, y_source), is_whole=is_whole)
+        labels = check_labels(X_source, y_source)
+        self._fit_groups(X, weight, X_source, sources, labels, is_whole=is_whole)
         return self
 
     def _fit_groups(
@@ -304,12 +304,12 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         X: pandas.DataFrame,
         weight: NDArray | None,
         X_source: pandas.DataFrame | None,
+        sources: dict[tuple, NDArray],
         labels: NDArray | None,
         *,
         is_whole: bool,
     ) -> None:
         """Fit the flow of every group, and keep what was found of class shares over all groups."""
-        sources = {} if X_source is None else self._check_reference(X_source)
         self.source_weight_ = None if labels is None else np.empty(len(labels))
         for group, positions in groups_of(X, self.by_).items():
             part, weights = X.iloc[positions], None if weight is None else weight[positions]

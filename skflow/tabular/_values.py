@@ -46,6 +46,7 @@ def number_in(value: Any) -> int | float | None:
 
 
 def meaning_of(value: Any) -> Any:
+    """Return what a value says: text of a number or of a truth value is that value."""
     if not isinstance(value, str):
         return python_of(value)
     number = number_in(value)
@@ -53,19 +54,23 @@ def meaning_of(value: Any) -> Any:
 
 
 def digits_of(value: Any) -> str:
+    """Write a number; a float without a fraction is written as an integer."""
     return str(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def python_of(value: Any) -> Any:
+    """Return a NumPy scalar as Python's own value, and others as they are."""
     return value.item() if isinstance(value, np.generic) else value
 
 
 def key_of(value: Any) -> tuple[str, Any]:
+    """Return a key that tells equal values of different types apart."""
     value = python_of(value)
     return type(value).__name__, value
 
 
 def first_of(column: pandas.Series, bad: Any) -> str:
+    """Name the first bad value of a column and its row, for messages."""
     i = int(np.flatnonzero(bad)[0])
     value, label = python_of(column.iloc[i]), python_of(column.index[i])
     shown = str(value) if hasattr(value, "isoformat") else repr(value)  # dates without their class
