@@ -40,11 +40,7 @@ class FlowDefaults:
     n_noise : int, default=0
         Noise draws averaged in a step.
     step_size : callable, default=constant_steps
-        ``step_size(n_steps) -> ndarray of shape (n_steps,)``.
-    first_step_norm : float or str, default=None
-        A length, or the name of one. If given, the step size is the constant that makes the mean
-        over rows of the first displacement's norm equal it: for velocities that are no
-        displacements.
+        ``step_size(n_steps) -> ndarray of shape (n_steps,)``, in units of `FieldState.full_step`.
     shrinkage : float, default=0.0
         How many times the noise-to-signal ratio of a velocity is taken off the steps of a source's
         rows.
@@ -54,7 +50,6 @@ class FlowDefaults:
     align: str | None = "affine"
     n_noise: int = 0
     step_size: Callable[[int], NDArray] = constant_steps
-    first_step_norm: float | str | None = None
     shrinkage: float = 0.0
 
 
@@ -139,6 +134,16 @@ class FieldState(ABC):
     def resume(self, before: FieldState) -> None:  # noqa: B027 (most states learn nothing)
         """Go on with what an earlier state of the same field has learnt."""
 
+    def full_step(self) -> float:
+        """Step η that takes a row all the way the last velocity sees, and no further: 1.
+
+        Returns
+        -------
+        full_step : float
+            1 for displacements; a velocity with a unit of its own says it in the inverse of that.
+        """
+        return 1.0
+
     def divergence(self) -> NDArray:
         r"""Divergence of the last velocity at its queries, the population staying as it is.
 
@@ -186,6 +191,11 @@ class Field(BaseEstimator, ABC):
     def supports_groups(self) -> bool:
         """Whether the rows of a long table may be moved in groups, as populations of their own."""
         return False
+
+    @property
+    def is_displacement(self) -> bool:
+        """Whether v is in the units of the data, so that η = 1 is a full step."""
+        return True
 
     @property
     def fixes_target(self) -> bool:

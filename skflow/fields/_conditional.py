@@ -67,6 +67,10 @@ class ConditionalState(FieldState):
         """Let the field go on; see `FieldState.resume`."""
         self.state.resume(before.state if isinstance(before, ConditionalState) else before)
 
+    def full_step(self) -> float:
+        """The field's, of all columns; see `FieldState.full_step`."""
+        return self.state.full_step()
+
     def noise_to_signal(self) -> float | None:
         """The field's, of all columns; see `FieldState.noise_to_signal`."""
         return self.state.noise_to_signal()

@@ -16,6 +16,10 @@ squared_hellinger     (√r - 1)²                     1 / (2 √r)
 Where moving rows crowd, r is large: "chi2" sends them away fast, but leaves those where the target
 has few rows to themselves; "reverse_kl" does the opposite.
 
+A step of η takes a row near its place from a distance of one to one of \|1 - η r f''(r)\|, so what
+is fast at one ratio overshoots at others. Steps are those of the score difference at r = 1, and the
+factor is bounded by its value there: no row goes further than along the score difference.
+
 References
 ----------
 Franceschi, J.-Y. et al. (2023). Unifying GANs and Score-Based Diffusion as Generative Particle
@@ -34,7 +38,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from skflow._utils import check_scale, check_tolerance, lookup
+from skflow._utils import check_scale, check_switch, check_tolerance, lookup
 from skflow.fields._base import ALL_ROWS, FieldState, FlowDefaults, Limits
 from skflow.fields._kernel import KernelField
 from skflow.fields._score_difference import DEFAULTS
@@ -75,13 +79,19 @@ DIVERGENCES: dict[str, Callable[[NDArray], NDArray]] = {
 
 @dataclass(frozen=True)
 class _Factor:
-    """r f''(r), r being clipped to [1/c, c]."""
+    """r f''(r), r being clipped to [1/c, c]; and its value at r = 1, which may bound it."""
 
     of: Callable[[NDArray], NDArray]
     log_clip: float
+    is_bounded: bool
+
+    @property
+    def at_rest(self) -> float:
+        return float(self.of(np.zeros(1))[0])
 
     def __call__(self, log_r: NDArray) -> NDArray:
-        return self.of(np.clip(log_r, -self.log_clip, self.log_clip))
+        factor = self.of(np.clip(log_r, -self.log_clip, self.log_clip))
+        return np.minimum(factor, self.at_rest) if self.is_bounded else factor
 
 
 @dataclass(frozen=True)
@@ -116,6 +126,9 @@ class FDivergence(KernelField):
     clip : float, default=10.0
         The ratio ``q(z;σ) / p(z;σ)`` of the two kernel densities is clipped to between 1/clip and
         clip. "auto" step sizes are those of the score difference at r = 1.
+    bounded : bool, default=True
+        Whether the factor is at most its value at r = 1, so that no row goes further in a step than
+        along the score difference. False is the formula as it stands.
     tol : float, default=1e-6
         Share of a kernel sum that may be neglected where it saves time: rows far away, and from
         1e-6 on digits beyond single precision. 0 sums all, in the precision of the rows.
@@ -129,13 +142,14 @@ class FDivergence(KernelField):
     >>> import numpy as np
     >>> from skflow.fields import FDivergence
     >>> X, Y = np.array([[0.0]]), np.array([[1.0]])
-    >>> field = FDivergence("chi2").fit(X, sigmas=np.array([1.0]))
+    >>> field = FDivergence("chi2", bounded=False).fit(X, sigmas=np.array([1.0]))
     >>> field.start(np.random.default_rng(0)).velocity(Y, Y, 1.0).round(3)  # r = exp(1/2)
     array([[-3.297]])
     """
 
     divergence: Any = "kl"
     clip: float = 10.0
+    bounded: bool = True
     tol: float = 1e-6
 
     def start(self, rng: np.random.Generator, limits: Limits = ALL_ROWS) -> FieldState:
@@ -148,13 +162,21 @@ class FDivergence(KernelField):
     def defaults(self) -> FlowDefaults:
         """Return what "auto" means for flows driven by this field."""
         check_tolerance(self.tol)
-        at_rest = float(self._factor()(np.zeros(1))[0])  # r = 1: slow divergences take long steps
-        steps = partial(_scaled_steps, 1 / at_rest if at_rest > 0 else 1.0)
+        at_rest = self._factor().at_rest  # slow divergences take long steps
+        if at_rest == 0:
+            raise ValueError(
+                f"divergence={self.divergence!r} is zero at the ratio 1, where source and target "
+                "agree: nothing is left to scale steps by. Give one that is strictly convex there."
+            )
+        steps = partial(_scaled_steps, 1 / at_rest)
         return replace(DEFAULTS["row"], step_size=steps)
 
     def _factor(self) -> _Factor:
         if check_scale(self.clip, name="clip") < 1:
             raise ValueError(f"clip must be at least 1, got {self.clip!r}.")
+        check_switch(self.bounded, name="bounded")
         if callable(self.divergence):
-            return _Factor(_SecondDerivative(self.divergence), np.log(self.clip))
-        return _Factor(lookup(DIVERGENCES, self.divergence, name="divergence"), np.log(self.clip))
+            factor: Callable[[NDArray], NDArray] = _SecondDerivative(self.divergence)
+        else:
+            factor = lookup(DIVERGENCES, self.divergence, name="divergence")
+        return _Factor(factor, np.log(self.clip), self.bounded)

@@ -164,6 +164,8 @@ class KernelState(FieldState):
         if h is not None:
             scale = np.where(h > 0, sigma / np.where(h > 0, h, 1.0), 1.0)
         moving = MovingRows(rows, tol, scale, Y, drawn, len(Y), slice(None))
+        if numbers is not None:
+            moving = moving.counted_in()
         return queries, Population(p, tol, scale), moving
 
     def _evaluated(

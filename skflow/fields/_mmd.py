@@ -6,7 +6,15 @@ over target rows x and moving rows y, weights summing to one [Weber 2023, eqs. 4
 2019]. It is minus half the gradient of ``MMD²(q, p)`` in a row's position, per unit of its weight.
 Dividing each sum by its own ``Σ K`` gives the score difference; without that the pull of the target
 fades like K where source and target are bandwidths apart, while the rows still repel each other.
-v has the unit of one over a length, so the step size is set by the first displacement.
+
+v has the unit of one over a length, so a step has that of a length squared. The second derivatives
+of a Gaussian kernel are at most ``K / σ²``, in a direction in which the squared MMD is convex as in
+others. By Gershgorin's theorem its Hessian, with respect to all moving rows, is at most
+``max_i (S_p + 2 S_q)(y_i) / σ²``, S being the kernel sums, so the steps
+
+.. math:: η ≤ \frac{2 σ²}{\max_i \, (S_p + 2 S_q)(y_i)}
+
+descend. S is at most 1: η = 2σ²/3 always does.
 
 References
 ----------
@@ -23,12 +31,14 @@ from numpy.typing import NDArray
 
 from skflow._utils import check_tolerance
 from skflow.fields._base import ALL_ROWS, FieldState, FlowDefaults, Limits
-from skflow.fields._kernel import Formula, KernelField, KernelState
-from skflow.fields._population import MovingRows, Population
+from skflow.fields._kernel import Formula, FrozenVelocity, KernelField, KernelState
+from skflow.fields._population import Means, MovingRows, Population
 from skflow.kernels import KernelSum
+from skflow.schedules import CosineSchedule
 
 __all__ = ["MMDGradient"]
 
+WIDEST = "1.5*rms"  # first bandwidth: the outermost rows of a Gaussian feel the others, too
 LAST_PLACES = 64  # units in the last place of a term that count as rounding
 
 
@@ -67,20 +77,39 @@ class MMDGradient(KernelField):
     def defaults(self) -> FlowDefaults:
         """Return what "auto" means for flows driven by this field."""
         check_tolerance(self.tol)
-        return FlowDefaults(schedule="cosine", align=None, n_noise=1, first_step_norm="0.1*rms")
+        return FlowDefaults(schedule=CosineSchedule(sigma_max=WIDEST))
+
+    @property
+    def is_displacement(self) -> bool:
+        """Whether v is in the units of the data: no, in those of one over a length."""
+        return False
 
 
 class _Gradient(Formula):
     def __call__(self, Z: KernelSum, p: Population, q: MovingRows, sigma: float) -> NDArray:
-        pull, S_p = p.gradient(Z, sigma)
-        push, S_q = q.gradient(Z, sigma)
+        return self.of(p.gradient(Z, sigma), q.gradient(Z, sigma), q.rows.radius / sigma**2)
+
+    def of(self, at_p: Means, at_q: Means, largest: float) -> NDArray:
+        """The velocity, given gradients and sums of both sides, and how large a term can be."""
+        (pull, S_p), (push, S_q) = at_p, at_q
         v = pull - push
-        # What rounding leaves of two equal terms is no velocity: the first step would magnify it.
-        rounding = LAST_PLACES * np.finfo(v.dtype).eps * (S_p + S_q) * q.rows.radius / sigma**2
+        # What rounding leaves of two equal terms is no velocity: a long step would magnify it.
+        rounding = LAST_PLACES * np.finfo(v.dtype).eps * (S_p + S_q) * largest
         v[np.linalg.norm(v, axis=1) <= rounding] = 0
         return v
 
 
 class _MMDState(KernelState):
+    _full_step = 1.0
+
     def velocity(self, Z: NDArray, Y: NDArray, sigma: float, step: int = 0) -> NDArray:
-        return self._evaluated(_Gradient(), *self._populations(Z, Y, sigma), sigma)
+        queries, p, q = self._populations(Z, Y, sigma)
+        at_p, at_q = p.gradient(queries, sigma), q.gradient(queries, sigma)
+        felt = float((at_p[1] + 2 * at_q[1]).max())
+        self._full_step = 2 * sigma**2 / felt if felt else 0.0  # nothing is felt that far away
+        self._last = FrozenVelocity(_Gradient(), p, q, sigma)
+        return _Gradient().of(at_p, at_q, q.rows.radius / sigma**2)
+
+    def full_step(self) -> float:
+        """The longest step that descends, in units of a length squared."""
+        return self._full_step

@@ -10,6 +10,14 @@ place of one of them:
 Otherwise q would pull at the new row from where other rows are, never from where it is itself, and
 add up the same displacement step by step. Every velocity is a function of populations, so it is the
 same function for both.
+
+Of long tables a batch of b rows may stand for all. A row that is not among them counts itself in,
+with the weight 1/b that the others have:
+
+.. math:: \{y_j\}_{j=1}^b → \{y_j\}_{j=1}^b + y
+
+It would be pushed off by the nearest of them without bound otherwise, nothing being left at the
+distance zero.
 """
 
 from __future__ import annotations
@@ -157,10 +165,17 @@ class MovingRows(Population):
         moving_rows : MovingRows
             The population as each of the queries sees it.
         """
+        return self._with(like, own, tol=0.0)
+
+    def counted_in(self) -> MovingRows:
+        """The same batch, every query's own row having taken its own place in it."""
+        return self._with(np.arange(self.n_rows), self.own, tol=self.tol)
+
+    def _with(self, like: NDArray, own: NDArray, tol: float) -> MovingRows:
         place = np.full(self.n_rows, -1)  # -1 of rows that were not drawn
         place[self.numbers] = np.arange(self.rows.n_rows)
         return _Replaced(
-            self.rows, 0.0, self.scale, own, self.numbers, self.n_rows, like, place[like]
+            self.rows, tol, self.scale, own, self.numbers, self.n_rows, like, place[like]
         )
 
     def drawn(self, Z: KernelSum) -> KernelSum:
@@ -193,7 +208,10 @@ class MovingRows(Population):
 
 @dataclass(frozen=True)
 class _Replaced(MovingRows):
-    """One row replaced: a kernel sum loses the row's term, and gains that of the new row."""
+    """One row replaced: a kernel sum loses the row's term, and gains that of the new row.
+
+    Of a row that was not drawn there is no term to lose.
+    """
 
     place: NDArray  # of the replaced rows among those that were drawn
 
@@ -207,16 +225,20 @@ class _Replaced(MovingRows):
         log_scale: NDArray | None = None,
     ) -> Means:
         means = super().mean(Z, sigma, kernel, log_weight=log_weight, log_scale=log_scale)
-        bias = self.rows.log_weight if log_weight is None else self.rows.log_weight + log_weight
+        bias, absent = self.rows.log_weight, -np.log(self.rows.n_rows)
+        if log_weight is not None:  # which is not known of rows that were not drawn
+            bias, absent = bias + log_weight, -np.inf
         old = self.rows.rows[self.place].astype(np.float64)
-        return self._exchanged(means, Z.rows, sigma, kernel, bias, old, self.own)
+        weights = bias, absent
+        return self._exchanged(means, Z.rows, sigma, kernel, weights, old, self.own)
 
     def average(
         self, Z: KernelSum, sigma: float, values: NDArray, own_values: Callable[[], NDArray]
     ) -> Means:
         means = super().average(Z, sigma, values, own_values)
         old, new = values[self.place], own_values()
-        return self._exchanged(means, Z.rows, sigma, GAUSSIAN, self.rows.log_weight, old, new)
+        weights = self.rows.log_weight, -np.log(self.rows.n_rows)
+        return self._exchanged(means, Z.rows, sigma, GAUSSIAN, weights, old, new)
 
     def _exchanged(
         self,
@@ -224,18 +246,21 @@ class _Replaced(MovingRows):
         Z: NDArray,
         sigma: float,
         kernel: RadialKernel,
-        bias: NDArray,
+        log_weights: tuple[NDArray, float],
         old: NDArray,
         new: NDArray,
     ) -> Means:
         """Means after the exchange. A row in its own place has the same bits as before it."""
         mean, log_sum = means
-        weight = np.where(self.place >= 0, bias[self.place], -np.inf)
-        rows = self.rows.rows[self.place].astype(np.float64), self.own.astype(np.float64)
+        is_drawn, (of_drawn, of_absent) = self.place >= 0, log_weights
         scale = 1.0 if self.scale is None else self.scale
         log_old, log_new = (
-            weight + kernel.log_pairs(Z * scale, x * scale, sigma) - log_sum for x in rows
+            np.where(is_drawn, of_drawn[self.place], of_absent)
+            + kernel.log_pairs(Z * scale, x.astype(np.float64) * scale, sigma)
+            - log_sum
+            for x in (self.rows.rows[self.place], self.own)
         )
+        log_old = np.where(is_drawn, log_old, -np.inf)
         top = np.where(log_new > ALONE, log_new, 0)
         rest, gain, loss = (np.exp(log - top)[:, None] for log in (0 * top, log_new, log_old))
         total = rest + (gain - loss)

@@ -63,7 +63,9 @@ class TwoSidedMean(Mean):
         D, log_sum = np.empty_like(Z.rows), np.empty(Z.n_rows)
         D[q.numbers], log_sum[q.numbers] = answer
         others = np.delete(np.arange(Z.n_rows), q.numbers)
-        D[others], log_sum[others] = rows.mean(
+        # whose weights are not known, so they do not count themselves in
+        drawn_only = Population(rows.rows, rows.tol, rows.scale)
+        D[others], log_sum[others] = drawn_only.mean(
             KernelSum(Z.rows[others]), sigma, log_weight=g, log_scale=f[others]
         )
         return mean, (D, log_sum)

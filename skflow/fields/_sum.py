@@ -77,6 +77,11 @@ class WeightedSum(Field):
         return all(field.supports_groups for _, field, _ in self._parts())
 
     @property
+    def is_displacement(self) -> bool:
+        """Whether the velocities of all parts are in the units of the data."""
+        return all(field.is_displacement for _, field, _ in self._parts())
+
+    @property
     def fixes_target(self) -> bool:
         """Whether rows distributed like the target stay where they are, in all the parts."""
         return all(field.fixes_target and rows is None for _, field, rows in self._parts())
@@ -193,6 +198,10 @@ class SumState(FieldState):
     def divergence(self) -> NDArray:
         """Weighted sum of the parts' divergences; see `FieldState.divergence`."""
         return np.sum([factor * part.divergence() for factor, part in self.parts], axis=0)
+
+    def full_step(self) -> float:
+        """That of the first part, whose defaults are the sum's; see `FieldState.full_step`."""
+        return self.parts[0][1].full_step()
 
     def noise_to_signal(self) -> float | None:
         """Ratio of a single part; of several it is not known. See `FieldState.noise_to_signal`."""

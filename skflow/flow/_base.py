@@ -67,6 +67,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
     match_marginals: bool
     verbose: int
     _precision: Any = None  # of the moving rows; None is the target's
+    _are_relative: bool  # step sizes, to the velocity's full step
     center_: NDArray
     _target: NDArray
     _weight: NDArray
@@ -143,7 +144,6 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
             align=auto.align if is_auto(self.align) else self.align,
             n_noise=n_noise,
             step_size=auto.step_size,
-            first_step_norm=self.first_step_norm if own_steps else auto.first_step_norm,
             # noise that is added to the rows changes what a velocity consists of
             shrinkage=0.0 if own_steps or n_noise > 0 else auto.shrinkage,
         )
@@ -160,7 +160,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
                 "step_size must be 'auto', a non-negative number or an array of n_steps="
                 f"{self.n_steps} of them, got {self.step_size!r}."
             )
-        if (eta >= OVERSHOOTING).any() and self._auto().first_step_norm is None:
+        if (eta >= OVERSHOOTING).any() and make_field(self.field).is_displacement:
             warn(
                 f"step_size={self.step_size!r} reaches {eta.max():g}: a full step is 1, and from "
                 f"{OVERSHOOTING:g} on rows leave the target faster than they approach it. Choose a "
@@ -191,11 +191,11 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
         self._fit_schedule()
         self.sigmas_ = self.schedule_.sigmas(self.n_steps)
         self.noise_levels_ = self.sigmas_
+        self._are_relative = is_auto(self.step_size) and self.first_step_norm is None
         self.first_step_norm_ = None
-        length = self._defaults().first_step_norm
-        if length is not None:
+        if self.first_step_norm is not None:
             self.first_step_norm_ = resolve_bandwidth(
-                length, self._target, sample_weight=weight, name="first_step_norm"
+                self.first_step_norm, self._target, sample_weight=weight, name="first_step_norm"
             )
         with compute_threads(self.n_jobs):
             self._fit_field(X_source)
@@ -240,7 +240,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
 
     def _new_step_sizes(self, shrinkage: float = 0.0) -> StepSizes:
         """Step sizes of a flow that begins."""
-        return StepSizes(self.step_sizes_, self.first_step_norm_, shrinkage)
+        return StepSizes(self.step_sizes_, self._are_relative, self.first_step_norm_, shrinkage)
 
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng(self._seed)

@@ -141,7 +141,9 @@ class StepSizes:
     Parameters
     ----------
     sizes : ndarray of shape (n_steps,)
-        Sizes without unit, unless the first displacement sets them.
+        The sizes, unless the first displacement sets them.
+    are_relative : bool, default=False
+        Whether they are in units of the velocity's full step.
     first_step_norm : float, default=None
         Length that the first displacement is given: all sizes are the one that does so.
     shrinkage : float, default=0.0
@@ -149,6 +151,7 @@ class StepSizes:
     """
 
     sizes: NDArray
+    are_relative: bool = False
     first_step_norm: float | None = None
     shrinkage: float = 0.0
     _from_first: float | None = None  # the size that the first displacement has set
@@ -159,6 +162,8 @@ class StepSizes:
             mean_norm = np.linalg.norm(dY.astype(np.float64), axis=1).mean()
             self._from_first = self.first_step_norm / mean_norm if mean_norm else 0.0  # 0 at rest
         size = self.sizes[k] if self._from_first is None else self._from_first
+        if self.are_relative:
+            size = size * state.full_step()
         ratio = state.noise_to_signal() if self.shrinkage else None
         return float(size if ratio is None else size * max(0.0, 1 - self.shrinkage * ratio))
 

@@ -18,10 +18,13 @@ from typing import Any
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
+from skflow.fields import FlowDefaults
 from skflow.samplers._field_sampler import FieldSampler
 from skflow.schedules import Schedule, make_schedule
 
 __all__ = ["MMDFlowSampler"]
+
+N_NOISE = 2  # draws, where noise levels are given
 
 
 @dataclasses.dataclass(eq=False, repr=False, kw_only=True)
@@ -33,10 +36,10 @@ class MMDFlowSampler(FieldSampler):
 
     The baseline that score-difference flow is measured against. Where source and target are several
     bandwidths apart the pull of the target fades to nothing, and rows stay where they are or fly
-    apart: align them first (``align="affine"``), or use `SDFlowSampler`. With ``noise=None`` the
-    noise level β is the bandwidth σ, one schedule for both [Weber 2023]; with a schedule of its own
-    the noise may be wider than a fixed kernel and fade [Arbel et al. 2019]: ``schedule="constant",
-    noise="linear", n_noise=4``.
+    apart, so they are aligned first. The papers' settings are ``align=None`` and noise: with
+    ``n_noise=1`` its level β is the bandwidth σ, one schedule for both [Weber 2023]; with a
+    schedule of its own the noise may be wider than a fixed kernel and fade [Arbel et al. 2019]:
+    ``schedule="constant", noise="linear", n_noise=4``.
 
     Parameters
     ----------
@@ -49,16 +52,17 @@ class MMDFlowSampler(FieldSampler):
     n_steps : int, default=500
         Number of steps.
     step_size : float, array of shape (n_steps,) or "auto", default="auto"
-        η, in units of a length squared; "auto" is set by the first displacement.
+        η, in units of a length squared; "auto" is the longest that descends, at every step:
+        ``2σ² / max_i (S_p + 2 S_q)(z_i)``, S being the sums of the kernel at the rows.
     first_step_norm : float or str, default=None
         η is the constant that makes the mean over rows of the first displacement's norm equal this
-        length, a number or a name; None is "0.1*rms" unless ``step_size`` is given. Noise much
-        wider than the kernel makes the first displacement tiny and η huge: give ``step_size`` then,
-        about σ².
+        length, a number or a name; it excludes ``step_size``. Rows that start near the target have
+        a small first displacement, and so a step that may be far too long.
     align : {"auto", "affine", None}, default="auto"
         "affine" begins with the optimal map between the Gaussians of source and target.
     n_noise : int or "auto", default="auto"
-        Noise draws averaged in a step, in antithetic pairs; 0 injects no noise.
+        Noise draws averaged in a step, in antithetic pairs; 0 injects no noise. "auto" is 0, and 2
+        if ``noise`` is given.
     batch_size : int, None or "auto", default="auto"
         Rows that a step's means are estimated from; None is all, "auto" groups of 2000.
     base : {"gaussian", "uniform"}, array-like or callable, default="gaussian"
@@ -119,6 +123,10 @@ class MMDFlowSampler(FieldSampler):
     field: Any = dataclasses.field(default="mmd", kw_only=False)
     noise: Any = None
     n_steps: int = 500
+
+    def _auto(self) -> FlowDefaults:
+        auto = super()._auto()
+        return auto if self.noise is None else dataclasses.replace(auto, n_noise=N_NOISE)
 
     def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
         return {**super()._named_parts(), "noise": self._make_noise}

@@ -200,6 +200,26 @@ def test_batches_count_weights(field, tables):
     assert uniform > 0.1  # what ignoring the weights would give
 
 
+def test_rows_that_are_not_drawn_count_themselves_in(tables):
+    X, Y = tables
+    sigma, b = 0.9, 15
+    state = (
+        make_field("entropy")
+        .fit(X, np.array([sigma]))
+        .start(np.random.default_rng(0), Limits(batch_size=b))
+    )
+    v = state.velocity(Y, Y, sigma)
+    drawn = state.step.q.numbers
+    others = np.setdiff1d(np.arange(len(Y)), drawn)
+    for i in others:
+        expected = Y[i] - kernel_mean(Y[[i]], np.vstack([Y[drawn], Y[[i]]]), sigma)[0]
+        np.testing.assert_allclose(v[i], expected, atol=1e-13)
+    expected = Y[drawn] - kernel_mean(Y[drawn], Y[drawn], sigma)
+    np.testing.assert_allclose(v[drawn], expected, atol=1e-13)
+    frozen = state.frozen()(Y, np.arange(len(Y)), Y)
+    np.testing.assert_allclose(frozen, v, atol=1e-13)
+
+
 # ------------------------------------------------------------------------------ score difference
 def test_row_weights_give_the_score_difference(tables):
     X, Y = tables
@@ -287,6 +307,23 @@ def test_mmd_velocity_is_the_finite_difference_of_the_squared_mmd(tables):
         slope = (squared_mmd(Y + step) - squared_mmd(Y - step)) / (2 * h)
         # moving row i alone changes MMD² by -2/M times the velocity there
         assert -len(Y) / 2 * slope == pytest.approx(v[i, j], abs=1e-7)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("shift", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize("sigma", [0.3, 1.0, 4.0])
+def test_a_full_step_of_mmd_descends(sigma, shift, seed):
+    rng = np.random.default_rng(seed)
+    X, Y = rng.normal(size=(60, 3)), rng.normal(shift, 0.5, size=(40, 3))
+    state = make_field("mmd").fit(X, np.array([sigma])).start(rng)
+    distances = [maximum_mean_discrepancy(Y, X, bandwidth=sigma)]
+    for _ in range(100):
+        v = state.velocity(Y, Y, sigma)
+        assert state.full_step() >= 2 * sigma**2 / 3  # no kernel sum is more than one
+        Y = Y + state.full_step() * v
+        distances.append(maximum_mean_discrepancy(Y, X, bandwidth=sigma))
+    assert np.diff(distances).max() < 1e-7  # of distances up to one
+    assert distances[-1] < 0.9 * distances[0]
 
 
 # ----------------------------------------------------------------------------------- displacement

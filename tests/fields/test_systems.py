@@ -319,7 +319,7 @@ def log_ratio(z, X, Y):
 def test_velocities_of_divergences_are_the_slope_of_the_first_derivative(tables, divergence):
     X, Y = tables
     slope = gradient(lambda z: FIRST_DERIVATIVES[divergence](np.exp(log_ratio(z, X, Y))), Y)
-    v = velocity(FDivergence(divergence, clip=1e9), X, Y)
+    v = velocity(FDivergence(divergence, clip=1e9, bounded=False), X, Y)
     np.testing.assert_allclose(v, -(SIGMA**2) * slope, rtol=1e-6, atol=1e-6)
 
 
@@ -329,9 +329,13 @@ def test_a_divergence_of_ones_own_and_the_clip(tables):
     np.testing.assert_allclose(velocity(own, X, Y), velocity(chi2, X, Y), rtol=1e-13)
     r = np.exp(log_ratio(Y, X, Y))
     plain = velocity(KernelScoreDifference("row"), X, Y)
-    v = velocity(FDivergence("chi2", clip=3.0), X, Y)
+    v = velocity(FDivergence("chi2", clip=3.0, bounded=False), X, Y)
     assert (r > 3).any()
     np.testing.assert_allclose(v, 2 * np.clip(r, 1 / 3, 3)[:, None] * plain, rtol=1e-9)
+    v = velocity(FDivergence("chi2", clip=3.0), X, Y)
+    np.testing.assert_allclose(v, 2 * np.clip(r, 1 / 3, 1)[:, None] * plain, rtol=1e-9)
+    with pytest.raises(ValueError, match="is zero at the ratio 1"):
+        velocity(FDivergence(lambda r: (r - 1) ** 2), X, Y)
     with pytest.raises(ValueError, match="second derivative of a convex function"):
         velocity(FDivergence(lambda r: -r), X, Y)
     with pytest.raises(ValueError, match=r"clip must be at least 1, got 0\.5"):

@@ -158,9 +158,10 @@ def test_the_order_of_rows_does_not_matter(sampler, target, source):
 @samplers(FLOWS - {"svgd", "langevin"})  # far from all others a row is hardly moved; noise
 def test_a_single_point_attracts_every_row(sampler, source):
     target = np.full((5, 3), 7.0)
-    if isinstance(sampler, skflow.MMDFlowSampler):  # whose steps need a scale
-        with pytest.raises(ValueError, match=r"first_step_norm='0.1\*rms' has no value"):
-            sampler.fit(target)
+    if isinstance(sampler, skflow.MMDFlowSampler):  # whose kernel needs a scale
+        refusal = r"sigma_max='1.5\*rms' has no value|sigma=1e-30: choose"
+        with pytest.raises(ValueError, match=refusal):
+            sampler.fit(target).transform(source)
         return
     moved = sampler.fit(target).transform(source)
     np.testing.assert_allclose(moved, target[:1].repeat(len(source), axis=0), atol=1e-6)
