@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_random_state
 
 T = TypeVar("T")
@@ -37,6 +38,42 @@ class cached_value(Generic[T]):
             return self
         value = instance.__dict__[self.name] = self.compute(instance)  # found there from now on
         return value
+
+
+class NamedPartsMixin(BaseEstimator):
+    """Estimators among the parameters that may be given by a name, or left to a default.
+
+    A parameter of such a part needs the part's object: ``set_params`` puts it in the place of the
+    name or of None first, as in ``set_params(schedule="cosine", schedule__sigma_min="nn")``.
+    """
+
+    def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
+        """Parameters that are such parts, with what makes an object of a name or of None."""
+        return {}
+
+    def set_params(self, **params: Any) -> Any:
+        """Set parameters, also those of parts that are still names or left to their defaults.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters of the estimator and, behind two underscores, of its parts:
+            ``schedule__sigma_min="nn"`` turns the name of a schedule into its object first, and a
+            part that is None into its default.
+
+        Returns
+        -------
+        self : estimator
+            The estimator.
+        """
+        own = {name: value for name, value in params.items() if "__" not in name}
+        super().set_params(**own)  # first: what a default is may depend on them
+        nested = {name: value for name, value in params.items() if name not in own}
+        wanted = {name.partition("__")[0] for name in nested} & set(self._get_param_names())
+        for part, make in self._named_parts().items():
+            if part in wanted and isinstance(getattr(self, part), str | None):
+                setattr(self, part, make(getattr(self, part)))
+        return super().set_params(**nested)
 
 
 def check_rows(X: ArrayLike, *, name: str, n_features: int | None = None) -> NDArray:

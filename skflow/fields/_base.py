@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
+
+from skflow._utils import NamedPartsMixin
 
 __all__ = ["ALL_ROWS", "Field", "FieldState", "FlowDefaults", "Frozen", "Limits", "constant_steps"]
 
@@ -179,7 +180,7 @@ class FieldState(ABC):
         return None
 
 
-class Field(BaseEstimator, ABC):
+class Field(NamedPartsMixin, ABC):
     """Base class of all fields."""
 
     @property

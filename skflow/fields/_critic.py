@@ -26,6 +26,7 @@ import dataclasses
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -224,6 +225,9 @@ class CriticGradient(KernelField):
     loss: str = "log_ratio"
     blur: bool = False
     n_updates: int = 2
+
+    def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
+        return {"critic": partial(make_critic, loss=self.loss)}
 
     @property
     def supports_groups(self) -> bool:

@@ -132,6 +132,9 @@ class DenoiserDifference(KernelField):
     n_updates: int = 10
     tol: float = 1e-6
 
+    def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
+        return {"denoiser": make_denoiser}
+
     @property
     def sees_source(self) -> bool:
         """Whether a row's velocity depends on the other moving rows."""

@@ -30,10 +30,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.neural_network import MLPRegressor
 
-from skflow._utils import check_count, check_rows, is_auto, lookup
+from skflow._utils import NamedPartsMixin, check_count, check_rows, is_auto, lookup
 from skflow.fields._population import MovingRows, Population
 from skflow.fields._terms import Answer, Mean, Term
 from skflow.fields._training import (
@@ -62,7 +62,7 @@ FEW_COLUMNS = 16  # up to which the first of these is enough
 LAYERS, UPDATES = ((128,) * 4, (256,) * 3), (5000, 12000)
 
 
-class Denoiser(BaseEstimator, ABC):
+class Denoiser(NamedPartsMixin, ABC):
     """Base class of what answers D(z;σ) for the target."""
 
     @abstractmethod
@@ -203,6 +203,7 @@ class LearnedDenoiser(Denoiser):
         others are fitted once to a table of as many rows as ten batches have. The learning rate of
         an ``MLPRegressor`` falls along a cosine. None is one that begins at 2e-3, with four hidden
         layers of 128, or three of 256 where the target has more than 16 columns.
+        ``set_params(regressor__alpha=…)``, which does not know the target, begins with the first.
     n_updates : int or "auto", default="auto"
         Batches. "auto" is 5000, and 12000 where the target has more than 16 columns.
     batch_size : int, default=256
@@ -247,7 +248,7 @@ class LearnedDenoiser(Denoiser):
         self.range_ = ndtr((ends - LOG_MEAN) / LOG_STD)
         probe = self._batch(target, N_PROBE, rng)
         seed = int(rng.integers(2**31))
-        regressor = self._regressor(target.n_features)
+        regressor = self._make_regressor(self.regressor, target.n_features)
         self.regressor_ = make_regressor(regressor, *probe, seed=seed, name="denoiser")
         self.is_updated = hasattr(self.regressor_, "partial_fit")
 
@@ -292,8 +293,11 @@ class LearnedDenoiser(Denoiser):
         """Return the answers of the regressor."""
         return Function(self)
 
-    def _regressor(self, n_features: int) -> Any:
-        if self.regressor is None:
+    def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
+        return {"regressor": self._make_regressor}
+
+    def _make_regressor(self, spec: Any, n_features: int = 1) -> Any:
+        if spec is None:
             return MLPRegressor(
                 hidden_layer_sizes=LAYERS[n_features > FEW_COLUMNS],
                 alpha=0.0,
@@ -301,7 +305,7 @@ class LearnedDenoiser(Denoiser):
                 batch_size=self.batch_size,
                 shuffle=False,  # every batch is a fresh draw
             )
-        return self.regressor
+        return spec
 
 
 DENOISERS: dict[str, type[Denoiser]] = {"kernel": KernelDenoiser, "learned": LearnedDenoiser}

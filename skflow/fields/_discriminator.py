@@ -87,6 +87,13 @@ class Discriminator(KernelField):
     n_rounds: int = 1000
     batch_size: int = 512
 
+    def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
+        return {"critic": self.make_critic}
+
+    def make_critic(self, spec: Any) -> Any:
+        """Return the estimator of a critic, given as an object or left to the default by None."""
+        return make_critic(spec, self.loss, batch_size=2 * self.batch_size, shuffle=False)
+
     @property
     def supports_groups(self) -> bool:
         """Whether the rows of a long table may be moved in groups: the critic needs them all."""
@@ -115,8 +122,7 @@ class Discriminator(KernelField):
         return self
 
     def _learn(self, sigmas: NDArray, origin: NDArray, rng: np.random.Generator) -> None:
-        batch = {"batch_size": 2 * self.batch_size, "shuffle": False}
-        estimator = make_critic(self.critic, self.loss, **batch)
+        estimator = self.make_critic(self.critic)
         self.n_steps_ = len(sigmas)
         self.critic_ = Critic(estimator, self.target_, self.loss, int(rng.integers(2**31)))
         if not self.critic_.is_updated:

@@ -16,6 +16,7 @@ Models. arXiv:2305.16150.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,9 @@ class TargetScore(KernelField):
 
     denoiser: Any = "kernel"
     tol: float = 1e-6
+
+    def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
+        return {"denoiser": make_denoiser}
 
     @property
     def sees_source(self) -> bool:

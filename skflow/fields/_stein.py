@@ -17,6 +17,7 @@ Models. arXiv:2305.16150, eq. 17.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +73,9 @@ class Stein(KernelField):
     denoiser: Any = "kernel"
     bandwidth: Any = "median"
     tol: float = 1e-6
+
+    def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
+        return {"denoiser": make_denoiser}
 
     def _learn(self, sigmas: NDArray, origin: NDArray, rng: np.random.Generator) -> None:
         self.denoiser_ = make_denoiser(self.denoiser).fit(self.target_, sigmas, origin, rng)

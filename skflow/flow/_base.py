@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skflow._utils import (
+    NamedPartsMixin,
     check_count,
     check_scale,
     check_switch,
@@ -49,7 +50,7 @@ __all__ = ["BaseFlow"]
 OVERSHOOTING = 2.0
 
 
-class BaseFlow(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
+class BaseFlow(CallbackSupportMixin, TransformerMixin, NamedPartsMixin, ABC):
     """Base class of whatever moves rows along a field: parameters, and the target side of a fit."""
 
     # a source belongs to the fit: with metadata routing it is passed on without being asked for
@@ -75,32 +76,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, BaseEstimator, ABC):
     _atoms: list[JointAtom]
 
     # ----------------------------------------------------------------------------- parameters
-    def set_params(self, **params: Any) -> BaseFlow:
-        """Set parameters; ``schedule__sigma_min=…`` turns the name "cosine" into its object.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameters of the estimator, and of its field and schedule behind ``field__`` and
-            ``schedule__``, whether those are objects or still names.
-
-        Returns
-        -------
-        self : BaseFlow
-            The estimator.
-        """
-        for part, make in self._named_parts().items():
-            if part not in self._get_param_names():
-                continue
-            if part in params:
-                setattr(self, part, params.pop(part))
-            nested = any(key.startswith(f"{part}__") for key in params)
-            if nested and isinstance(getattr(self, part), str):
-                setattr(self, part, make(getattr(self, part)))
-        return super().set_params(**params)
-
     def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
-        """Parameters that may be names, with what makes their objects, the field first."""
         return {
             "field": make_field,
             "denoiser": make_denoiser,

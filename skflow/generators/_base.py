@@ -16,6 +16,7 @@ algorithm 2.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
@@ -34,7 +35,7 @@ from skflow._utils import (
     warn_if_sliced,
 )
 from skflow.alignment import ALIGNMENTS
-from skflow.fields._training import make_regressor
+from skflow.fields._training import limit_batch_size, make_regressor
 from skflow.flow import compute_threads
 from skflow.flow._callbacks import FitTask, ends_callbacks
 from skflow.generators._priors import draw_spread, make_prior
@@ -202,14 +203,18 @@ class BaseGenerator(GeneratorTraining):
         seed = int(rng.integers(2**31))
         inputs = frame.inputs(xi[:100])
         probe = np.random.default_rng(seed).standard_normal((len(inputs), self.n_features_in_))
-        generator = self._default_generator() if self.generator is None else self.generator
+        generator = self._make_generator(self.generator)
         regressor = make_regressor(generator, inputs, probe, seed=seed, name="generator")
+        limit_batch_size(regressor, self._n_drawn())
         learner = Learner(regressor, frame, self.window)
         learner.initialize(xi, self.n_features_in_)
         return learner
 
-    def _default_generator(self) -> Any:
-        return default_perceptron(self._n_drawn())
+    def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
+        return {**super()._named_parts(), "generator": self._make_generator}
+
+    def _make_generator(self, spec: Any) -> Any:
+        return default_perceptron() if spec is None else spec
 
     def _make_frame(self, xi: NDArray) -> Frame:
         (latent_dim, d), X = (xi.shape[1], self.n_features_in_), self._target

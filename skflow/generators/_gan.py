@@ -16,6 +16,7 @@ Weber, R. (2023). The Score-Difference Flow for Implicit Generative Modeling. ar
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from skflow._utils import check_count
@@ -44,7 +45,7 @@ class GANGenerator(BaseGenerator):
         of 128, updated once with every batch.
     critic : classifier or regressor, default=None
         Tells target rows (1) from the generator's (0), see `CriticGradient`. None is a perceptron
-        of the same size as the generator's.
+        of the same size as the generator's; ``set_params(critic__alpha=…)`` reaches it as well.
     loss : {"non_saturating", "least_squares", "log_ratio"}, default="non_saturating"
         c: ``-log sigmoid(h)``, ``(h - 1)²/2`` (whose default critic is a regressor) or ``-h``.
     n_critic : int, default=1
@@ -143,12 +144,19 @@ class GANGenerator(BaseGenerator):
     @property
     def field(self) -> Field:  # chosen, not a parameter
         """The slope of the critic."""
-        batch = {"batch_size": 2 * self._n_drawn(), "shuffle": False}
-        critic = make_critic(self.critic, self.loss, **batch)
+        critic = self._make_critic(self.critic)
         return CriticGradient(critic, loss=self.loss, n_updates=self.n_critic)
 
-    def _default_generator(self) -> Any:
-        return make_critic(None, "least_squares", batch_size=self._n_drawn(), shuffle=False)
+    def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
+        return {**super()._named_parts(), "critic": self._make_critic}
+
+    def _make_critic(self, spec: Any) -> Any:
+        return make_critic(spec, self.loss, batch_size=2 * self.batch_size, shuffle=False)
+
+    def _make_generator(self, spec: Any) -> Any:
+        if spec is None:
+            return make_critic(None, "least_squares", batch_size=self.batch_size, shuffle=False)
+        return spec
 
     def _keep(self, state: FieldState) -> None:
         self.critic_ = state.adversary.estimator

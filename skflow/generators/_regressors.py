@@ -67,13 +67,13 @@ class Frame:
         return (xi - self.center) @ self.matrix + self.offset
 
 
-def default_perceptron(n_rows: int) -> Any:
-    """Return the generator of score-difference flows, to be shown ``n_rows`` rows at a time."""
+def default_perceptron() -> Any:
+    """Return the generator of score-difference flows."""
     return MLPRegressor(  # settled on rings and real tables, see docs/quality.md
         hidden_layer_sizes=(128, 128, 128, 128),
         alpha=0.0,
         learning_rate_init=2e-3,
-        batch_size=min(128, n_rows),
+        batch_size=128,
         shuffle=False,  # every batch is a fresh draw
     )
 

@@ -41,7 +41,8 @@ class ScoreGANGenerator(BaseGenerator):
     Parameters
     ----------
     generator : regressor, default=None
-        The regressor that is trained; None is a multilayer perceptron.
+        The regressor that is trained; None is a multilayer perceptron, whose parameters
+        ``set_params(generator__alpha=…)`` reaches as well.
     denoiser : {"learned", "kernel"}, regressor, callable or Denoiser, default="learned"
         What the target's score comes from, see `TargetScore`; the denoiser of the generator's rows
         starts as a copy of a learned one.

@@ -34,7 +34,8 @@ class SDFlowGenerator(BaseGenerator):
     Parameters
     ----------
     generator : regressor, default=None
-        The regressor that is trained; None is a multilayer perceptron.
+        The regressor that is trained; None is a multilayer perceptron, whose parameters
+        ``set_params(generator__alpha=…)`` reaches as well.
     latent_dim : int, default=None
         Width of the prior; None is the target's, or that of ``X_source`` or of an array.
     prior : {"normal", "uniform"}, array-like or callable, default="normal"

@@ -11,6 +11,7 @@ Models. arXiv:2305.16150, eq. 20 and algorithms 2-3.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -48,7 +49,8 @@ class DiscriminatorFlowSampler(BaseSampler):
     critic : classifier, default=None
         Tells target rows (1) from moving rows (0), see `Discriminator`. It needs ``partial_fit``
         and an input gradient (`skflow.fields.input_gradient`). None is an ``MLPClassifier`` with
-        three hidden layers of 128, with averaged weights.
+        three hidden layers of 128, with averaged weights; ``set_params(critic__alpha=…)`` reaches
+        it as well.
     loss : {"log_ratio", "non_saturating", "least_squares"}, default="log_ratio"
         Whether rows follow the logit itself or as they do in generative adversarial networks.
     n_steps : int, default=28
@@ -133,6 +135,9 @@ class DiscriminatorFlowSampler(BaseSampler):
             n_rounds=self.n_rounds,
             batch_size=self.batch_size,
         )
+
+    def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
+        return {**super()._named_parts(), "critic": self.field.make_critic}
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

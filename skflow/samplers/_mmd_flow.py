@@ -132,6 +132,8 @@ class MMDFlowSampler(FieldSampler):
         return {**super()._named_parts(), "noise": self._make_noise}
 
     def _make_noise(self, spec: Any) -> Schedule:
+        if spec is None:  # then the bandwidths are the noise levels
+            return clone(self._make_schedule(self.schedule))
         return make_schedule(spec, name="noise")
 
     def _fit_field(self, X_source: ArrayLike | None) -> None:

@@ -18,13 +18,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, clone
+from sklearn.base import OneToOneFeatureMixin, clone
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from skflow._utils import check_count, lookup, make_generator, unfitted_on_failure
+from skflow._utils import (
+    NamedPartsMixin,
+    check_count,
+    lookup,
+    make_generator,
+    unfitted_on_failure,
+)
 from skflow.samplers._sd_flow import SDFlowSampler
 
 __all__ = ["SDFlowOverSampler"]
@@ -39,11 +45,15 @@ STRATEGIES: dict[str, Callable[[dict], list]] = {
 }
 
 
+def _make_flow(spec: Any) -> Any:
+    return SDFlowSampler() if spec is None else spec
+
+
 def _largest(count: dict) -> Any:
     return max(count, key=count.__getitem__)
 
 
-class SDFlowOverSampler(OneToOneFeatureMixin, BaseEstimator):
+class SDFlowOverSampler(OneToOneFeatureMixin, NamedPartsMixin):
     """Give rare classes new rows, which a flow draws from each class's own distribution.
 
     ``fit_resample(X, y)`` returns all rows of X, followed by new ones. It keeps to the interface of
@@ -107,6 +117,9 @@ class SDFlowOverSampler(OneToOneFeatureMixin, BaseEstimator):
         self.sampling_strategy = sampling_strategy
         self.random_state = random_state
 
+    def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
+        return {"flow": _make_flow}
+
     def fit(self, X: Any, y: ArrayLike) -> SDFlowOverSampler:
         """Fit a flow to every class that is to get new rows.
 
@@ -149,7 +162,7 @@ class SDFlowOverSampler(OneToOneFeatureMixin, BaseEstimator):
                     "more."
                 )
             scaler = None if self._takes_frames() else StandardScaler().fit(part)
-            flow = SDFlowSampler() if self.flow is None else clone(self.flow)
+            flow = clone(_make_flow(self.flow))
             if flow.get_params().get("random_state", 0) is None:
                 flow.set_params(random_state=int(rng.integers(2**31)))
             self.flows_[c] = flow.fit(part if scaler is None else scaler.transform(part))

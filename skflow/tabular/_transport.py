@@ -7,15 +7,16 @@ Everything is fitted on the target.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from skflow._utils import (
+    NamedPartsMixin,
     check_count,
     check_weights,
     distinct_rows,
@@ -52,12 +53,12 @@ __all__ = ["TableTransport"]
 MISSING = {"keep": False, "raise": True}  # whether missing values are refused
 
 
-def _default_flow() -> SDFlowSampler:
+def _make_flow(spec: Any) -> Any:
     """Return the flow of tables; see ``flow`` of `TableTransport`."""
-    return SDFlowSampler(step_size=1.0)
+    return SDFlowSampler(step_size=1.0) if spec is None else spec
 
 
-class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class TableTransport(PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     r"""Move the rows of one data frame onto another, whatever their columns hold.
 
     ``fit`` learns the target; ``transform`` moves source rows, which come back with the *target's*
@@ -200,24 +201,8 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         self.random_state = random_state
         self.verbose = verbose
 
-    def set_params(self, **params: Any) -> TableTransport:
-        """Set parameters; ``flow__n_steps=…`` turns None into the flow it stands for.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameters of the transport, and of its flow behind ``flow__``.
-
-        Returns
-        -------
-        self : TableTransport
-            The transport.
-        """
-        if "flow" in params:
-            self.flow = params.pop("flow")
-        if self.flow is None and any(name.startswith("flow__") for name in params):
-            self.flow = _default_flow()
-        return super().set_params(**params)
+    def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
+        return {"flow": _make_flow}
 
     # ------------------------------------------------------------------------------------ fit
     def fit(
@@ -381,7 +366,7 @@ class TableTransport(PlainState, TransformerMixin, BaseEstimator, auto_wrap_outp
         return {name: group.flow for name, group in self._groups.items()}
 
     def _make_flow(self) -> Any:
-        flow = _default_flow() if self.flow is None else clone(self.flow)
+        flow = clone(_make_flow(self.flow))
         params = flow.get_params()
         if params.get("random_state", 0) is None:
             flow.set_params(random_state=self.random_state)
