@@ -1,4 +1,4 @@
-r"""Bandwidths from data: a length σ for a table, by a number, a name, or "factor*name".
+r"""Bandwidths from data: a length σ for a table, by a number, a name, "factor*name" or "sqrt(...)".
 
 =============  ===================================================================================
 name           σ
@@ -11,9 +11,10 @@ name           σ
 ``silverman``  ``s (n_eff (d+2)/4)^(-1/(d+4))``                        [Silverman 1986]
 =============  ===================================================================================
 
-All are lengths in the units of the data: scaling the table scales σ. Rows that occur twice are
-merged into one of twice the weight and rows of zero weight are dropped first, so a table and its
-weighted summary have the same bandwidths.
+All are lengths in the units of the data: scaling the table scales σ. "sqrt(10*nn)" is none: the
+*variance* σ² is a multiple of a length, as some papers state it, and depends on the unit. Rows that
+occur twice are merged into one of twice the weight and rows of zero weight are dropped first, so a
+table and its weighted summary have the same bandwidths.
 """
 
 from __future__ import annotations
@@ -136,13 +137,14 @@ def resolve_bandwidth(
     sample_weight: ArrayLike | None = None,
     name: str = "bandwidth",
 ) -> float:
-    """Turn a bandwidth given by a number, a name or "factor*name" into a number.
+    """Turn a bandwidth given by a number, a name or a multiple of one into a number.
 
     Parameters
     ----------
     bandwidth : float or str
         A positive number, in the units of the data; or one of the names in the table of this
-        module, or a multiple such as ``"1.5*nn"``.
+        module, a multiple such as ``"1.5*nn"``, or ``"sqrt(10*nn)"``, whose square, the variance,
+        is that multiple.
     X : array-like of shape (n_rows, n_features)
         The table.
     sample_weight : array-like of shape (n_rows,), default=None
@@ -171,6 +173,8 @@ def resolve_bandwidth(
     >>> from skflow.bandwidth import resolve_bandwidth
     >>> resolve_bandwidth("2*nn", [[0.0], [1.0], [3.0], [4.0]])
     2.0
+    >>> resolve_bandwidth("sqrt(9*nn)", [[0.0], [1.0], [3.0], [4.0]])
+    3.0
     """
     X = check_rows(X, name="X")
     rows, weight = distinct_rows(X, check_weights(sample_weight, X))
@@ -183,7 +187,7 @@ def named_bandwidth(bandwidth: Any, rows: NDArray, weight: NDArray, *, name: str
     Parameters
     ----------
     bandwidth : float or str
-        A number, a name or "factor*name".
+        A number, a name, "factor*name" or "sqrt(factor*name)".
     rows : ndarray of shape (n_distinct, n_features)
         Distinct rows.
     weight : ndarray of shape (n_distinct,)
@@ -206,6 +210,8 @@ def named_bandwidth(bandwidth: Any, rows: NDArray, weight: NDArray, *, name: str
     """
     if isinstance(bandwidth, Real):
         return check_scale(bandwidth, name=name)
+    if isinstance(bandwidth, str) and bandwidth.startswith("sqrt(") and bandwidth.endswith(")"):
+        return named_bandwidth(bandwidth[5:-1], rows, weight, name=name) ** 0.5
     factor, star, base = bandwidth.rpartition("*") if isinstance(bandwidth, str) else ("", "", "")
     rule = lookup(BANDWIDTHS, base.strip() if star else bandwidth, name=name)
     try:

@@ -14,7 +14,8 @@ karras     (σ_max^(1/ρ) + s (σ_min^(1/ρ) - σ_max^(1/ρ)))^ρ  Karras et al.
 
 Both ends may be numbers, or names of bandwidths (`skflow.bandwidth`) that ``fit`` resolves on the
 target; "auto" is the RMS radius for σ_max and a multiple of the nearest-neighbour distance for
-σ_min.
+σ_min, unless the other end is named and lies beyond that: then both are equal. Wherever a schedule
+is taken, the bandwidths themselves may be given: in an array, or as a function of s.
 
 References
 ----------
@@ -63,6 +64,7 @@ __all__ = [
 # "auto" for a target that is a single point, which has no scale: at so small a bandwidth a moving
 # row sees nothing of the others, and goes straight to the point.
 POINT = 1e-30
+ROUNDING = 1e-9  # by which bandwidths of the user's may grow
 # "auto" for sigma_min is (AUTO_FACTOR + AUTO_SLOPE / dimension) nearest-neighbour distances.
 AUTO_FACTOR, AUTO_SLOPE = 1.0, 4.5
 
@@ -111,7 +113,8 @@ class Schedule(BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If an end is not positive, its name unknown, or sigma_min exceeds sigma_max.
+            If an end is not positive, its name unknown, or a sigma_min exceeds a sigma_max, neither
+            of them "auto".
         """
         X = check_rows(X, name="X")
         rows, weight = distinct_rows(X, check_weights(sample_weight, X))
@@ -150,6 +153,8 @@ class Schedule(BaseEstimator, ABC):
         sigma_min = _resolve(self.sigma_min, "sigma_min", rows, weight)
         if is_auto(self.sigma_min):  # gives way to the end that was asked for
             sigma_min = min(sigma_min, sigma_max)
+        elif is_auto(self.sigma_max):
+            sigma_max = max(sigma_min, sigma_max)
         return sigma_max, sigma_min
 
     @abstractmethod
@@ -166,6 +171,9 @@ class ConstantSchedule(Schedule):
     sigma : float, str or "auto", default="auto"
         The bandwidth: a number in the units of the data, or a name such as "nn" or "1.5*nn";
         "auto" is the RMS radius of the target.
+    sigma_max, sigma_min : float, str or "auto", default="auto"
+        Other names of ``sigma``, so that a grid search can set the ends of all schedules alike. At
+        most one of the three may be given, or they have to be equal.
 
     Examples
     --------
@@ -175,10 +183,19 @@ class ConstantSchedule(Schedule):
     """
 
     sigma: Any = "auto"
+    _: dataclasses.KW_ONLY
+    sigma_max: Any = "auto"
+    sigma_min: Any = "auto"
 
     def _resolve_ends(self, rows: NDArray, weight: NDArray) -> tuple[float, float]:
-        sigma = _resolve(self.sigma, "sigma", rows, weight)
-        return sigma, sigma
+        given = {name: end for name, end in self.get_params().items() if not is_auto(end)}
+        ends = [_resolve(end, name, rows, weight) for name, end in given.items()]
+        if not ends:
+            ends = [_resolve("auto", "sigma", rows, weight)]
+        if min(ends) < max(ends):
+            text = ", ".join(f"{name}={end!r}" for name, end in given.items())
+            raise ValueError(f"a constant schedule has one bandwidth, got {text}: give one only.")
+        return ends[0], ends[0]
 
     def _curve(self, s: NDArray) -> NDArray:
         return np.full(s.shape, self.sigma_max_)
@@ -312,6 +329,38 @@ class KarrasSchedule(Schedule):
         return (high + s * (low - high)) ** self.rho
 
 
+class _GivenSchedule(Schedule):
+    """Bandwidths of the user's: a curve through values, or a function of s."""
+
+    def __init__(self, schedule: Any, name: str) -> None:
+        self.schedule = schedule
+        self.name = name
+
+    def _resolve_ends(self, rows: NDArray, weight: NDArray) -> tuple[float, float]:
+        n = 2
+        if not callable(self.schedule):
+            ends = (named_bandwidth(end, rows, weight, name=self.name) for end in self.schedule)
+            self._values = np.array([*ends])
+            n = max(n, len(self._values))
+        sigmas = self._curve(np.linspace(0, 1, n))
+        return float(sigmas[0]), float(sigmas[-1])
+
+    def _curve(self, s: NDArray) -> NDArray:
+        if callable(self.schedule):
+            name = f"{self.name}(s)"
+            sigmas = np.array([check_scale(self.schedule(x), name=name) for x in s.tolist()])
+        else:
+            sigmas = np.interp(s, np.linspace(0, 1, len(self._values)), self._values)
+        growing = np.flatnonzero(np.diff(sigmas) > ROUNDING * sigmas[1:])
+        if len(growing):
+            k = growing[0]
+            raise ValueError(
+                f"{self.name} grows from {sigmas[k]:.6g} to {sigmas[k + 1]:.6g}: noise must not "
+                "grow along the flow. Give bandwidths from wide to narrow."
+            )
+        return sigmas
+
+
 SCHEDULES: dict[str, type[Schedule]] = {
     "constant": ConstantSchedule,
     "linear": LinearSchedule,
@@ -322,12 +371,15 @@ SCHEDULES: dict[str, type[Schedule]] = {
 
 
 def make_schedule(schedule: Any, name: str = "schedule") -> Schedule:
-    """Return a schedule given by its name or as an object.
+    """Return a schedule given by its name, as an object, by bandwidths or as a function.
 
     Parameters
     ----------
-    schedule : str or Schedule
-        A name in ``SCHEDULES``, or a schedule, which is returned as it is.
+    schedule : str, Schedule, array-like or callable
+        A name in ``SCHEDULES``; a schedule, which is returned as it is; bandwidths from wide to
+        narrow, numbers or names, between which other numbers of steps are interpolated linearly;
+        or a function ``schedule(s)`` that returns the bandwidth, a number in the units of the data,
+        at the fraction s of the way, 0 at the first step and 1 at the last.
     name : str, default="schedule"
         What to call the argument in an error.
 
@@ -346,7 +398,14 @@ def make_schedule(schedule: Any, name: str = "schedule") -> Schedule:
     >>> from skflow.schedules import make_schedule
     >>> make_schedule("karras")
     KarrasSchedule()
+    >>> make_schedule([4.0, 2.0, 1.0]).fit([[0.0], [1.0]]).sigmas(3)
+    array([4., 2., 1.])
+    >>> make_schedule(lambda s: 4.0 * 0.25**s).fit([[0.0], [1.0]]).sigmas(3)
+    array([4., 2., 1.])
     """
+    is_array = np.ndim(schedule) == 1 and len(schedule) > 0
+    if is_array or (callable(schedule) and not isinstance(schedule, type)):
+        return _GivenSchedule(schedule, name)
     return from_registry(SCHEDULES, schedule, Schedule, name=name)
 
 

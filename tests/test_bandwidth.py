@@ -32,7 +32,11 @@ def test_closed_forms(X):
         assert resolve_bandwidth(name, X) == pytest.approx(value, rel=1e-10)
         assert resolve_bandwidth(f"1.5*{name}", X) == pytest.approx(1.5 * value, rel=1e-10)
         assert resolve_bandwidth(f" 2 * {name} ".strip(), X) == pytest.approx(2 * value, rel=1e-10)
+        variance = resolve_bandwidth(f"sqrt(10*{name})", X) ** 2
+        assert variance == pytest.approx(10 * value, rel=1e-10)
     assert resolve_bandwidth(0.3, X) == 0.3
+    with pytest.raises(ValueError, match=r"sigma='near' is not known. Known: 'nn'"):
+        resolve_bandwidth("sqrt(10*near)", X, name="sigma")
 
 
 @pytest.mark.parametrize("name", BANDWIDTHS)

@@ -1024,7 +1024,7 @@ def test_help_and_version(capsys):
         (["--columns", "x", "--ignore", "x"], "--columns and --ignore both name x"),
         (["--columns", ""], "names no column: leave the option out"),
         (["--seed", "99999999999"], "must be a whole number from 0 to 4294967295"),
-        (["--columns", "x,n", "--sigma-min", "1000"], "sigma_min=1000 exceeds sigma_max="),
+        (["--columns", "x,n", "--sigma-min", "0"], "sigma_min must be a positive, finite number"),
     ],
 )
 def test_contradictions_and_ranges_are_refused(tables, capsys, options, message):

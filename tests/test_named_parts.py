@@ -29,6 +29,7 @@ from skflow.fields import (
     Stein,
     TargetScore,
 )
+from skflow.schedules import SCHEDULES
 
 FEW = {"n_steps": 2, "n_epochs": 1, "batch_size": 200, "random_state": 0}
 FEW_ROUNDS = {"n_steps": 4, "n_rounds": 5, "batch_size": 100, "random_state": 0}
@@ -98,6 +99,16 @@ def test_defaults_are_searched_through_a_pipeline(name, target):
     search = GridSearchCV(pipe, grid, cv=2, error_score="raise").fit(target)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert np.ptp(search.cv_results_["mean_test_score"]) > 0
+
+
+def test_all_schedules_are_searched_with_the_same_ends(target):
+    grid = [
+        {"schedule": ["auto", [3.0, 2.0, 1.0]], "n_steps": [3, 5]},
+        {"schedule": [*SCHEDULES], "schedule__sigma_min": ["nn", "3*rms"]},
+    ]
+    flow = SDFlowSampler(n_steps=3, random_state=0)
+    search = GridSearchCV(flow, grid, cv=2, error_score="raise").fit(target)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,57 @@ def test_the_auto_sigma_min_gives_way_to_the_sigma_max_that_was_asked_for(name):
     assert narrow.sigma_max_ == narrow.sigma_min_ == 1e-3
 
 
+@pytest.mark.parametrize("name", FALLING)
+def test_the_auto_sigma_max_gives_way_to_the_sigma_min_that_was_asked_for(name):
+    wide = make_schedule(name).set_params(sigma_min="2*rms").fit(X)
+    np.testing.assert_array_equal(wide.sigmas(5), [2 * resolve_bandwidth("rms", X)] * 5)
+
+
+@pytest.mark.parametrize("name", ["sigma", "sigma_max", "sigma_min"])
+def test_a_constant_schedule_by_any_of_its_names(name):
+    schedule = make_schedule("constant").set_params(**{name: "1.5*nn"}).fit(X)
+    np.testing.assert_array_equal(schedule.sigmas(3), [1.5 * resolve_bandwidth("nn", X)] * 3)
+    both = clone(schedule).set_params(sigma_max="nn", sigma_min="nn", sigma="nn").fit(X)
+    assert both.sigma_max_ == both.sigma_min_ == resolve_bandwidth("nn", X)
+    with pytest.raises(ValueError, match="one bandwidth, got sigma_max='rms', sigma_min='nn'"):
+        ConstantSchedule(sigma_max="rms", sigma_min="nn").fit(X)
+
+
+def test_values_are_the_bandwidths_themselves():
+    values = [5.0, 3.0, 3.0, 0.1]
+    for given in (values, tuple(values), np.array(values)):
+        schedule = make_schedule(given).fit(X)
+        np.testing.assert_array_equal(schedule.sigmas(4), values)
+        assert (schedule.sigma_max_, schedule.sigma_min_) == (5.0, 0.1)
+        np.testing.assert_allclose(schedule.sigmas(7), [5, 4, 3, 3, 3, 1.55, 0.1], rtol=1e-12)
+    np.testing.assert_array_equal(make_schedule([0.7]).fit(X).sigmas(3), [0.7] * 3)
+    named = clone(make_schedule(["2*rms", "nn"])).fit(100 * X).sigmas(5)
+    np.testing.assert_allclose(named, 100 * LinearSchedule("2*rms", "nn").fit(X).sigmas(5))
+
+
+def test_a_function_of_the_fraction_of_the_way():
+    given = make_schedule(lambda s: 4.0 * 0.125**s).fit(X)
+    law = GeometricSchedule(4.0, 0.5).fit(X)
+    for n_steps in (1, 2, 20):
+        np.testing.assert_allclose(given.sigmas(n_steps), law.sigmas(n_steps), rtol=1e-12)
+
+
+def test_errors_of_given_bandwidths():
+    with pytest.raises(ValueError, match="noise grows from 1 to 2: noise must not grow"):
+        make_schedule([3.0, 1.0, 2.0], name="noise").fit(X)
+    with pytest.raises(ValueError, match="schedule grows from"):  # its ends alone do not
+        make_schedule(lambda s: 1.1 - s + abs(np.sin(4 * s))).fit(X).sigmas(30)
+    with pytest.raises(ValueError, match=r"schedule must be a positive, finite number, got -1"):
+        make_schedule([3.0, -1.0]).fit(X)
+    with pytest.raises(ValueError, match=r"schedule\(s\) must be a positive, finite number, got 0"):
+        make_schedule(lambda s: 1 - s).fit(X)
+    with pytest.raises(ValueError, match=r"schedule='far' is not known. Known: 'nn'"):
+        make_schedule(["far", "nn"]).fit(X)
+    for unknown in ([], {}, [[1.0, 2.0]], 3.0, KarrasSchedule):
+        with pytest.raises(ValueError, match=r"schedule=.* is not known. Known: 'constant'"):
+            make_schedule(unknown)
+
+
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_a_single_point_is_a_target_too(name):
     assert (make_schedule(name).fit(np.ones((4, 2))).sigmas(5) > 0).all()
@@ -84,10 +135,8 @@ def test_a_single_point_is_a_target_too(name):
 def test_errors():
     with pytest.raises(ValueError, match="sigma_min=2 exceeds sigma_max=1"):
         LinearSchedule(sigma_max=1.0, sigma_min=2.0).fit(X)
-    with pytest.raises(
-        ValueError, match=r"sigma_min=100 exceeds sigma_max=1\.74"
-    ):  # the RMS radius
-        GeometricSchedule(sigma_min=100).fit(X)
+    with pytest.raises(ValueError, match=r"sigma_min=100 exceeds sigma_max=1\.74"):
+        GeometricSchedule("rms", 100).fit(X)
     with pytest.raises(ValueError, match="sigma_min must be a positive, finite number, got -1"):
         LinearSchedule(sigma_min=-1).fit(X)
     with pytest.raises(ValueError, match="sigma='wide' is not known"):

@@ -54,8 +54,9 @@ class ScoreGANGenerator(BaseGenerator):
         Width of the prior; None is the target's, or that of ``X_source`` or of an array.
     prior : {"normal", "uniform"}, array-like or callable, default="normal"
         What ξ is drawn from: a distribution, rows, or ``prior(n, rng)`` that returns n rows.
-    schedule : str or Schedule, default="auto"
-        Noise schedule of an epoch, from wide to narrow; "auto" is the method's own.
+    schedule : str, Schedule, array-like or callable, default="auto"
+        Noise schedule of an epoch, from wide to narrow, see `make_schedule`; "auto" is the method's
+        own.
     n_steps : int, default=100
         Steps of an epoch.
     n_epochs : int, default=8

@@ -42,8 +42,9 @@ class SDFlowGenerator(BaseGenerator):
         What ξ is drawn from: a distribution, rows, or ``prior(n, rng)`` that returns n rows.
     field : str or Field, default="kernel"
         The velocity: a name in ``skflow.fields.FIELDS`` or a field.
-    schedule : str or Schedule, default="auto"
-        Noise schedule of an epoch, from wide to narrow; "auto" is the method's own.
+    schedule : str, Schedule, array-like or callable, default="auto"
+        Noise schedule of an epoch, from wide to narrow, see `make_schedule`; "auto" is the method's
+        own.
     n_steps : int, default=50
         Steps of an epoch.
     n_epochs : int or "auto", default="auto"

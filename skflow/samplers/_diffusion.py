@@ -71,7 +71,7 @@ class DiffusionSampler(ScoreSampler):
     ----------
     denoiser : {"kernel", "learned"}, regressor, callable or Denoiser, default="kernel"
         What the score comes from: the kernel mean, a regressor, or a function D(Z, σ).
-    schedule : str or Schedule, default="auto"
+    schedule : str, Schedule, array-like or callable, default="auto"
         The noise levels σ_k, after the last of which comes 0. "auto" is that of Karras et al., with
         ``sigma_min="0.5*nn_column"`` if the denoiser is not the kernel mean, which would copy.
     n_steps : int, default=7

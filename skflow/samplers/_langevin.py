@@ -44,8 +44,9 @@ class LangevinSampler(ScoreSampler):
     ----------
     denoiser : {"kernel", "learned"}, regressor, callable or Denoiser, default="kernel"
         What the score comes from: the kernel mean, a regressor, or a function D(Z, σ).
-    schedule : str or Schedule, default="auto"
-        Noise schedule: the bandwidths σ_k, from wide to narrow; "auto" is the method's own.
+    schedule : str, Schedule, array-like or callable, default="auto"
+        Noise schedule: the bandwidths σ_k, from wide to narrow, see `make_schedule`; "auto" is the
+        method's own.
     n_steps : int, default=500
         Number of steps.
     step_size : float, array of shape (n_steps,) or "auto", default="auto"

@@ -45,9 +45,10 @@ class MMDFlowSampler(FieldSampler):
     ----------
     field : str or Field, default="mmd"
         The velocity: a name in ``skflow.fields.FIELDS`` or a field.
-    schedule : str or Schedule, default="auto"
-        Noise schedule: the bandwidths σ_k, from wide to narrow; "auto" is the method's own.
-    noise : str, Schedule or None, default=None
+    schedule : str, Schedule, array-like or callable, default="auto"
+        Noise schedule: the bandwidths σ_k, from wide to narrow, see `make_schedule`; "auto" is the
+        method's own.
+    noise : str, Schedule, array-like, callable or None, default=None
         The noise levels β_k; None is the bandwidths.
     n_steps : int, default=500
         Number of steps.

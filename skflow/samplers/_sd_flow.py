@@ -33,8 +33,9 @@ class SDFlowSampler(FieldSampler):
     ----------
     field : str or Field, default="kernel"
         The velocity: a name in ``skflow.fields.FIELDS`` or a field.
-    schedule : str or Schedule, default="auto"
-        Noise schedule: the bandwidths σ_k, from wide to narrow; "auto" is the method's own.
+    schedule : str, Schedule, array-like or callable, default="auto"
+        Noise schedule: the bandwidths σ_k, from wide to narrow, see `make_schedule`; "auto" is the
+        method's own.
     n_steps : int, default=50
         Number of steps.
     step_size : float, array of shape (n_steps,) or "auto", default="auto"

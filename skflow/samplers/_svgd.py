@@ -36,8 +36,9 @@ class SVGDSampler(ScoreSampler):
     bandwidth : float, str or "median", default="median"
         b: a number in the units of the data, or the name of a bandwidth, resolved on the moving
         rows at every step. "median" is their median distance over ``sqrt(2 log(n + 1))``.
-    schedule : str or Schedule, default="auto"
-        Noise schedule: the bandwidths σ_k, from wide to narrow; "auto" is the method's own.
+    schedule : str, Schedule, array-like or callable, default="auto"
+        Noise schedule: the bandwidths σ_k, from wide to narrow, see `make_schedule`; "auto" is the
+        method's own.
     n_steps : int, default=500
         Number of steps.
     step_size : float, array of shape (n_steps,) or "auto", default="auto"

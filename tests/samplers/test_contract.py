@@ -296,6 +296,8 @@ def test_a_schedule_by_name_equals_its_object(sampler, target, source, name):
     by_name = clone(sampler).set_params(schedule=name).fit(target)
     by_object = clone(sampler).set_params(schedule=SCHEDULES[name]()).fit(target)
     np.testing.assert_array_equal(by_name.transform(source), by_object.transform(source))
+    by_values = clone(sampler).set_params(schedule=by_name.sigmas_).fit(target)
+    np.testing.assert_array_equal(by_name.transform(source), by_values.transform(source))
 
 
 @samplers(FLOWS)
