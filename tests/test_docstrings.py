@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import _testing
 
 import skflow
+from skflow import kernels, metrics
 from skflow.generators import BaseGenerator
 from skflow.samplers import BaseSampler
 
@@ -42,6 +43,14 @@ SHARED = [
 def test_shared_parameters_have_one_description(family, name):
     kinds = [kind for kind in FAMILIES[family] if name in kind._get_param_names()]
     _testing.assert_docstring_consistency(kinds, include_params=[name], ignore_types=OWN_DEFAULT)
+
+
+def test_threads_are_described_once():
+    things = {getattr(room, name) for room in (skflow, kernels, metrics) for name in room.__all__}
+    things -= {kernels.compute_threads}  # which knows blocks, too
+    objects = [t for t in things if callable(t) and "n_jobs" in inspect.signature(t).parameters]
+    assert len(objects) == 9 + 4 + 3  # estimators, kernel sums, metrics
+    _testing.assert_docstring_consistency(objects, include_params=["n_jobs"])
 
 
 def test_families_are_whole():

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 
+import joblib
 import numpy as np
 import pytest
 import sklearn
@@ -15,6 +16,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from skflow.fields._laplace import LAPLACE
 from skflow.kernels import (
     KernelSum,
+    _threads,
     compute_threads,
     kernel_gradient,
     kernel_mean,
@@ -305,6 +307,20 @@ def test_overlapping_flows_hold_blas_to_the_last(first_to_leave):
     assert set(held) == set(seen["threads"]) == {1}
     np.testing.assert_array_equal(seen["mean"], alone)
     assert blas_threads() == before
+
+
+def test_the_context_of_joblib_is_honoured(monkeypatch):
+    monkeypatch.setattr(_threads, "_available_threads", lambda: 8)
+    with compute_threads() as n_threads:
+        assert n_threads == 8
+    for n_jobs in (1, 3, 20):
+        with joblib.parallel_config(n_jobs=n_jobs):
+            with compute_threads() as n_threads:
+                assert n_threads == min(n_jobs, 8)
+            with compute_threads(2) as n_threads, compute_threads() as inner:
+                assert n_threads == inner == 2  # what was asked for counts more
+    with joblib.parallel_config("threading"), compute_threads() as n_threads:
+        assert n_threads == 8  # a backend alone bounds nothing
 
 
 def test_limits_of_threadpoolctl_are_honoured():

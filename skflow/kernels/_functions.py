@@ -51,7 +51,9 @@ def kernel_mean(
         values are taken in single precision: D is off by at most ``tol`` times the diameter of X.
         Zero sums all, and gives a row the same bits whatever its neighbours.
     n_jobs : int, default=None
-        Upper bound on the threads; None is all available cores. The result does not depend on it.
+        Upper bound on the threads, in joblib's convention. None is that of
+        ``joblib.parallel_config``, or else all cores that OMP_NUM_THREADS and threadpoolctl leave,
+        as in scikit-learn's OpenMP code. No result depends on it.
 
     Returns
     -------
@@ -111,7 +113,9 @@ def log_kernel_density(
         values are taken in single precision: the density is off by at most ``tol`` times itself.
         Zero sums all, and gives a row the same bits whatever its neighbours.
     n_jobs : int, default=None
-        Upper bound on the threads; None is all available cores. The result does not depend on it.
+        Upper bound on the threads, in joblib's convention. None is that of
+        ``joblib.parallel_config``, or else all cores that OMP_NUM_THREADS and threadpoolctl leave,
+        as in scikit-learn's OpenMP code. No result depends on it.
 
     Returns
     -------
@@ -171,7 +175,9 @@ def kernel_gradient(
         by at most ``tol`` times the diameter of X. Zero sums all, and gives a row the same bits
         whatever its neighbours.
     n_jobs : int, default=None
-        Upper bound on the threads; None is all available cores. The result does not depend on it.
+        Upper bound on the threads, in joblib's convention. None is that of
+        ``joblib.parallel_config``, or else all cores that OMP_NUM_THREADS and threadpoolctl leave,
+        as in scikit-learn's OpenMP code. No result depends on it.
 
     Returns
     -------
@@ -218,7 +224,9 @@ def mean_distance(
     weight_X, weight_Y : ndarray of shape (n_rows,), default=None
         Non-negative weights of their rows.
     n_jobs : int, default=None
-        Upper bound on the threads; None is all available cores.
+        Upper bound on the threads, in joblib's convention. None is that of
+        ``joblib.parallel_config``, or else all cores that OMP_NUM_THREADS and threadpoolctl leave,
+        as in scikit-learn's OpenMP code. No result depends on it.
 
     Returns
     -------

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 import joblib
+from joblib.parallel import get_active_backend
 from threadpoolctl import LibController, ThreadpoolController
 
 __all__ = ["compute_threads", "n_cores", "parallel_for"]
@@ -97,7 +98,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _available_threads() -> int:
-    """Cores this process may use: OMP_NUM_THREADS, threadpoolctl and joblib may have bounded it."""
+    """Cores for this process; OMP_NUM_THREADS, which joblib sets in its workers, bounds them."""
     openmp = [
         library.num_threads
         for library in _threads.libraries
@@ -117,8 +118,9 @@ def compute_threads(n_jobs: int | None = None) -> Iterator[int]:
     Parameters
     ----------
     n_jobs : int, default=None
-        Upper bound on the threads, in joblib's convention. ``None`` is the surrounding block's
-        number, or all cores that OMP_NUM_THREADS, threadpoolctl and joblib leave to this process.
+        Upper bound on the threads, in joblib's convention. None is the surrounding block's number,
+        that of ``joblib.parallel_config``, or else all cores that OMP_NUM_THREADS and threadpoolctl
+        leave, as in scikit-learn's OpenMP code.
 
     Yields
     ------
@@ -127,6 +129,8 @@ def compute_threads(n_jobs: int | None = None) -> Iterator[int]:
     """
     outer = _n_threads.get()
     available = _available_threads() if outer is None else outer
+    if n_jobs is None and outer is None:
+        n_jobs = get_active_backend()[1]  # None if no context of joblib's sets it
     n_threads = available if n_jobs is None else min(available, joblib.effective_n_jobs(n_jobs))
     with _threads.hold_blas():
         token = _n_threads.set(n_threads)

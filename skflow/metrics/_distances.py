@@ -85,7 +85,9 @@ def energy_distance(
     weight_X, weight_Y : array-like of shape (n_rows,), default=None
         Non-negative weights of their rows.
     n_jobs : int, default=None
-        Upper bound on the threads; None is all available cores.
+        Upper bound on the threads, in joblib's convention. None is that of
+        ``joblib.parallel_config``, or else all cores that OMP_NUM_THREADS and threadpoolctl leave,
+        as in scikit-learn's OpenMP code. No result depends on it.
 
     Returns
     -------
@@ -139,7 +141,9 @@ def energy_floor(
         Non-negative weights of the rows of Y. They count rows: a weight of two is a row that
         occurs twice, and their sum takes the place of m.
     n_jobs : int, default=None
-        Upper bound on the threads; None is all available cores.
+        Upper bound on the threads, in joblib's convention. None is that of
+        ``joblib.parallel_config``, or else all cores that OMP_NUM_THREADS and threadpoolctl leave,
+        as in scikit-learn's OpenMP code. No result depends on it.
 
     Returns
     -------
@@ -259,7 +263,9 @@ def maximum_mean_discrepancy(
     weight_X, weight_Y : array-like of shape (n_rows,), default=None
         Non-negative weights of their rows.
     n_jobs : int, default=None
-        Upper bound on the threads; None is all available cores.
+        Upper bound on the threads, in joblib's convention. None is that of
+        ``joblib.parallel_config``, or else all cores that OMP_NUM_THREADS and threadpoolctl leave,
+        as in scikit-learn's OpenMP code. No result depends on it.
 
     Returns
     -------

@@ -88,7 +88,9 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         kept. "auto" is 2000 for a source, and twice the target's rows, between 500 and 2000, for
         samples.
     n_jobs : int, default=None
-        Upper bound on the threads; None is all available cores. The result does not depend on it.
+        Upper bound on the threads, in joblib's convention. None is that of
+        ``joblib.parallel_config``, or else all cores that OMP_NUM_THREADS and threadpoolctl leave,
+        as in scikit-learn's OpenMP code. No result depends on it.
     verbose : int, default=0
         1 shows a progress bar on a terminal.
     random_state : int, RandomState instance or None, default=None

@@ -69,7 +69,9 @@ class DiscriminatorFlowSampler(BaseSampler):
     n_reference : int or "auto", default="auto"
         Fewest rows that samples are moved with, and most rows of ``X_source`` that are kept.
     n_jobs : int, default=None
-        Upper bound on the threads; None is all available cores. No result depends on it.
+        Upper bound on the threads, in joblib's convention. None is that of
+        ``joblib.parallel_config``, or else all cores that OMP_NUM_THREADS and threadpoolctl leave,
+        as in scikit-learn's OpenMP code. No result depends on it.
     verbose : int, default=0
         1 shows a progress bar on a terminal.
     random_state : int, RandomState instance or None, default=None
