@@ -56,6 +56,7 @@ from skflow.metrics import energy_distance
 
 __all__ = ["BaseSampler"]
 
+MOST = 0.5  # share of rows that start far away, from which on a warning says so
 FEW_ROWS = 10  # a population of fewer rows than this hardly has a shape
 
 BASES = {"gaussian": gaussian_base, "uniform": uniform_base}
@@ -265,7 +266,8 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         Warns
         -----
         UserWarning
-            If there are too few rows to be a population.
+            If there are too few rows to be a population, or if there is a frozen flow and more than
+            half of the rows start far from every row of ``X_source``.
         """
         Y, X = self._source(X)
         weight = positive_weights(sample_weight, X)
@@ -315,7 +317,22 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
                 "X_source to fit: then every row is moved on its own."
             )
         dtype = X.dtype if self._recording is None else self._recording.start.dtype
-        return (X - self.center_).astype(dtype), X
+        Y = (X - self.center_).astype(dtype)
+        self._warn_if_far(Y)
+        return Y, X
+
+    def _warn_if_far(self, Y: NDArray) -> None:
+        """Say that most rows start where no reference row did."""
+        share = 0.0 if self._recording is None else self._recording.far_share(Y)
+        if share > MOST:
+            warn(
+                f"{100 * share:.0f} % of the rows of X start far from every row of the X_source "
+                "that was given to fit, and may end anywhere. Either the source has changed: fit "
+                "again. Or the two are in different units: a pipeline transforms X, but an "
+                "X_source given as step__X_source=... stays as it is. Transform it alike, or let "
+                "the pipeline do so: Pipeline(steps, transform_input=['X_source']).fit(X, "
+                "X_source=...), with sklearn.set_config(enable_metadata_routing=True)."
+            )
 
     # ---------------------------------------------------------------------------------- sample
     def sample(self, n_samples: int = 1, random_state: Any = None) -> NDArray:

@@ -187,12 +187,10 @@ class DiscriminatorFlowSampler(BaseSampler):
     def _is_population(self) -> bool:
         return False
 
-    def _source(self, X: ArrayLike) -> tuple[NDArray, NDArray]:
-        Y, X = super()._source(X)
+    def _warn_if_far(self, Y: NDArray) -> None:
         n_far = int(np.sum(np.linalg.norm(apply_affine(Y, self._affine), axis=1) > self._reach))
         if n_far:
             warn(
                 f"{n_far} of {len(Y)} rows of X begin far from all rows that the critic was taught "
                 "on, and may end anywhere: give rows like them as X_source to fit."
             )
-        return Y, X

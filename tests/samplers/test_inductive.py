@@ -16,6 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import skflow
 from skflow.datasets import make_clusters
 from skflow.fields import KernelScoreDifference
+from skflow.flow._step import Recording
 from skflow.metrics import energy_distance, energy_floor, nearest_neighbor_ratio
 
 ROWS = {
@@ -215,3 +216,48 @@ def test_few_rows_are_warned_of_at_the_line_that_moves_them(tables):
         with pytest.warns(UserWarning, match=r"X has only 3 row\(s\)") as seen:
             estimator.transform(source[:3])
         assert seen[0].filename == __file__
+
+
+def test_a_source_that_the_pipeline_has_not_transformed_is_warned_about():
+    X, _ = load_wine(return_X_y=True)
+    target, source = X[::2], 1.2 * X[1::2]
+    flow = skflow.SDFlowSampler(n_steps=10, random_state=0)
+    pipe = make_pipeline(StandardScaler(), flow)
+    pipe.fit(target, sdflowsampler__X_source=source)
+    with pytest.warns(UserWarning, match="100 % of the rows of X start far from every row") as seen:
+        moved = pipe.transform(source)
+    assert seen[0].filename == __file__
+    floor = energy_floor(scale(target), len(source))
+    assert energy_distance(moved, scale(target)) > 15 * floor  # 24
+    with sklearn.config_context(enable_metadata_routing=True):  # what the warning recommends
+        routed = make_pipeline(StandardScaler(), flow)
+        routed.set_params(transform_input=["X_source"]).fit(target, X_source=source)
+    assert energy_distance(routed.transform(source), scale(target)) < 3 * floor
+
+
+@pytest.mark.parametrize("n_new", [1, 10, 200])
+@pytest.mark.parametrize("n_reference", [30, 300])
+@pytest.mark.parametrize("kind", ["cauchy", "t", "lognormal", "binary", "wide", "constant"])
+def test_ordinary_new_rows_do_not_start_far(kind, n_reference, n_new):
+    def draw(n):
+        if kind == "lognormal":
+            return rng.lognormal(0, 2, (n, 5)) * [1e-6, 1, 1e3, 1e6, 1e9]
+        if kind == "binary":
+            return rng.integers(0, 2, (n, 4)).astype(float)
+        d, df = {"cauchy": (8, 1), "t": (8, 3), "wide": (60, 5), "constant": (2, 3)}[kind]
+        return rng.standard_t(df, (n, d)) * ([1, 0] if kind == "constant" else 1)
+
+    for seed in range(20):  # of which the largest share is 0.4
+        rng = np.random.default_rng(seed)
+        assert Recording(draw(n_reference)).far_share(draw(n_new)) <= 0.5
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_start_far_whatever_the_columns_units(seed):
+    rng = np.random.default_rng(seed)
+    start, unit = rng.normal(5, 1, (100, 4)), 10.0 ** np.arange(4)
+    near, far = rng.normal(5, 1, (1000, 4)), rng.normal(0, 1, (1000, 4))
+    mixed = np.concatenate([near[:250], far[:750]])  # of which 500 are looked at
+    for rows, share in ((near, 0.0), (far, 1.0), (mixed, 0.75)):
+        found = [Recording(start * u).far_share(rows * u) for u in (1.0, unit)]
+        assert found == pytest.approx([share] * 2, abs=0.05)  # some of each are between the two
