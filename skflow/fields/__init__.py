@@ -30,6 +30,7 @@ from skflow.fields._discriminator import Discriminator
 from skflow.fields._divergence import FDivergence
 from skflow.fields._input_gradient import critic_output, input_gradient, pull_back
 from skflow.fields._laplace import LaplaceMeanShift
+from skflow.fields._losses import CriticLoss
 from skflow.fields._mmd import MMDGradient
 from skflow.fields._registry import FIELDS, make_field
 from skflow.fields._score_difference import KernelScoreDifference
@@ -40,6 +41,7 @@ from skflow.fields._sum import WeightedSum
 __all__ = [
     "FIELDS",
     "CriticGradient",
+    "CriticLoss",
     "DenoiserDifference",
     "Discriminator",
     "Entropy",

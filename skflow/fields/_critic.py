@@ -4,20 +4,11 @@ r"""Critic gradient: a classifier tells target rows from moving rows, its slope 
 
 At its optimum the logit h is the log-ratio of the two densities, and v the score difference
 [Weber 2023, eqs. 30-32]. What generative adversarial networks (GANs) minimise moves rows along
-
-==================  ====================  ==================
-loss                c(h)                  v / σ² = -∇c(h)
-==================  ====================  ==================
-"log_ratio"         -h                    ∇h
-"non_saturating"    -log sigmoid(h)       (1 - sigmoid(h)) ∇h
-"least_squares"     (h - 1)² / 2          (1 - h) ∇h
-==================  ====================  ==================
+``-∇c(h)`` instead, see `CriticLoss`.
 
 References
 ----------
 Weber, R. (2023). The Score-Difference Flow for Implicit Generative Modeling. arXiv:2304.12906.
-Goodfellow, I. et al. (2014). Generative Adversarial Networks. arXiv:1406.2661.
-Mao, X. et al. (2017). Least Squares Generative Adversarial Networks. arXiv:1611.04076.
 """
 
 from __future__ import annotations
@@ -31,39 +22,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from skflow._utils import check_count, draw_evenly, lookup
+from skflow._utils import check_count, draw_evenly
 from skflow.fields._base import ALL_ROWS, FieldState, FlowDefaults, Frozen, Limits
 from skflow.fields._input_gradient import input_gradient, pull_back
 from skflow.fields._kernel import Formula, KernelField, KernelState
+from skflow.fields._losses import CriticLoss, make_loss, train_perceptron
 from skflow.fields._population import MovingRows, Population
 from skflow.fields._score_difference import DEFAULTS
 from skflow.fields._training import limit_batch_size, seeded, snapshot
 from skflow.kernels import KernelSum
 
-__all__ = ["LOSSES", "Critic", "CriticGradient"]
-
-
-def _log_ratio(h: NDArray) -> NDArray:
-    return np.ones_like(h)
-
-
-def _non_saturating(h: NDArray) -> NDArray:
-    return expit(-h)
-
-
-def _least_squares(h: NDArray) -> NDArray:
-    return 1 - h
-
-
-LOSSES: dict[str, Callable[[NDArray], NDArray]] = {  # -c'(h)
-    "log_ratio": _log_ratio,
-    "non_saturating": _non_saturating,
-    "least_squares": _least_squares,
-}
+__all__ = ["Critic", "CriticGradient"]
 
 
 class Critic:
@@ -76,13 +48,13 @@ class Critic:
     target : KernelSum
         The target rows: the estimator sees rows about their mean, in units of their standard
         deviation.
-    loss : str
-        A name in ``LOSSES``.
+    loss : CriticLoss
+        What it minimises, and how rows follow it.
     seed : int
         For every random state that was left open.
     """
 
-    def __init__(self, estimator: Any, target: KernelSum, loss: str, seed: int) -> None:
+    def __init__(self, estimator: Any, target: KernelSum, loss: CriticLoss, seed: int) -> None:
         self.estimator = seeded(estimator, seed)
         self.center, self.scale = target.center, target.standard_deviation or 1.0
         self.loss = loss
@@ -94,6 +66,10 @@ class Critic:
         self, X: NDArray, Y: NDArray, rng: np.random.Generator, time: NDArray | None = None
     ) -> None:
         """Learn from target rows X and as many moving rows Y; time has a row for each of both."""
+        if self.loss.wants_perceptron and hasattr(self.estimator, "coefs_"):
+            rows, n = self.inputs(np.concatenate([X, Y]), time), len(X)
+            train_perceptron(self.estimator, rows[:n], rows[n:], self.loss, X.shape[1], rng)
+            return  # the first time the estimator's own loss makes its weights
         order = rng.permutation(len(X) + len(Y))
         rows = self.inputs(np.concatenate([X, Y]), time)[order]
         is_target = np.repeat([1, 0], [len(X), len(Y)])[order]
@@ -112,7 +88,7 @@ class Critic:
     def velocity(self, Z: NDArray, time: NDArray | None = None) -> NDArray:
         """Return ``-∇c(h(z))``, per unit of the data."""
         h, gradient = input_gradient(self.estimator, self.inputs(Z, time))
-        factor = LOSSES[self.loss](h) / self.scale
+        factor = self.loss.slope(h) / self.scale
         return (factor[:, None] * gradient[:, : Z.shape[1]]).astype(Z.dtype)
 
     def copy(self) -> Critic:
@@ -123,15 +99,15 @@ class Critic:
         return other
 
 
-def make_critic(critic: Any, loss: str, **params: Any) -> Any:
+def make_critic(critic: Any, loss: str | CriticLoss, **params: Any) -> Any:
     """Return a critic's estimator: the user's, or a multilayer perceptron.
 
     Parameters
     ----------
     critic : estimator or None
         What the user gave.
-    loss : str
-        A name in ``LOSSES``: least squares want a regressor, the others a classifier.
+    loss : str or CriticLoss
+        What it minimises: least squares want a regressor, the others a classifier.
     **params : dict
         Parameters of the default.
 
@@ -145,8 +121,8 @@ def make_critic(critic: Any, loss: str, **params: Any) -> Any:
     TypeError
         If it cannot learn, has no input gradient, or is of the wrong kind.
     """
-    lookup(LOSSES, loss, name="loss")
-    wants_regressor = loss == "least_squares"
+    loss = make_loss(loss)
+    wants_regressor = loss.name == "least_squares"
     if critic is None:
         kind = MLPRegressor if wants_regressor else MLPClassifier
         default = {
@@ -173,7 +149,16 @@ def make_critic(critic: Any, loss: str, **params: Any) -> Any:
         not wants_regressor and is_regressor(critic)
     ):
         kind = "regressor" if wants_regressor else "classifier"
-        raise TypeError(f"loss={loss!r} wants a {kind} as critic, got {critic!r}.")
+        raise TypeError(f"loss={loss.name!r} wants a {kind} as critic, got {critic!r}.")
+    perceptrons = MLPClassifier, MLPRegressor
+    if loss.wants_perceptron and not (
+        isinstance(critic, perceptrons) and hasattr(critic, "partial_fit")
+    ):
+        raise TypeError(
+            f"loss={loss.name!r} with penalty={loss.strength:g} trains scikit-learn's perceptrons "
+            "of solver 'adam' or 'sgd', which have weights to penalise. Give one as critic, not "
+            f"{critic!r}; a net of skorch has a loss of its own and follows loss='log_ratio'."
+        )
     return critic
 
 
@@ -193,9 +178,10 @@ class CriticGradient(KernelField):
         the target's mean, in units of the target's standard deviation. skorch's nets see them in
         single precision, ``max_epochs`` times an update. None is an ``MLPClassifier`` with three
         hidden layers of 128.
-    loss : {"log_ratio", "non_saturating", "least_squares"}, default="log_ratio"
-        c: rows follow the logit itself, or as they do in generative adversarial networks. A
-        regressor as critic wants "least_squares".
+    loss : str or CriticLoss, default="log_ratio"
+        What the critic minimises, and how rows follow it: "log_ratio", "non_saturating",
+        "least_squares", which wants a regressor as critic, "hinge" or "wasserstein". `CriticLoss`
+        has the equations, and a gradient penalty.
     blur : bool, default=False
         Whether the critic is shown both sets of rows blurred by the step's noise, so that it
         learns the score difference at this bandwidth. If not, there is no bandwidth, and the
@@ -222,12 +208,12 @@ class CriticGradient(KernelField):
 
     critic: Any = None
     _: dataclasses.KW_ONLY
-    loss: str = "log_ratio"
+    loss: Any = "log_ratio"
     blur: bool = False
     n_updates: int = 2
 
     def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
-        return {"critic": partial(make_critic, loss=self.loss)}
+        return {"loss": make_loss, "critic": partial(make_critic, loss=self.loss)}
 
     @property
     def supports_groups(self) -> bool:
@@ -242,7 +228,8 @@ class CriticGradient(KernelField):
     def start(self, rng: np.random.Generator, limits: Limits = ALL_ROWS) -> FieldState:
         """Begin a flow with a fresh critic; ``rng`` draws batches and noise."""
         seed = int(rng.integers(2**31))
-        critic = Critic(make_critic(self.critic, self.loss), self.target_, self.loss, seed)
+        estimator, loss = make_critic(self.critic, self.loss), make_loss(self.loss)
+        critic = Critic(estimator, self.target_, loss, seed)
         return _CriticState(self.target_, rng, limits, critic, self.blur, self.n_updates)
 
     def defaults(self) -> FlowDefaults:

@@ -34,6 +34,7 @@ from skflow.alignment import gaussian_base
 from skflow.fields._base import ALL_ROWS, FieldState, FlowDefaults, Frozen, Limits
 from skflow.fields._critic import Critic, make_critic
 from skflow.fields._kernel import KernelField
+from skflow.fields._losses import make_loss
 from skflow.fields._training import LAST_RATE, FallingRate, WeightAverage
 
 __all__ = ["Discriminator"]
@@ -57,8 +58,9 @@ class Discriminator(KernelField):
         Sees rows about the target's mean, in units of its standard deviation s, and three more
         columns for the time. It needs ``partial_fit`` and an input gradient. None is an
         ``MLPClassifier`` with three hidden layers of 128, whose learning rate falls along a cosine.
-    loss : {"log_ratio", "non_saturating", "least_squares"}, default="log_ratio"
-        c, see `CriticGradient`.
+    loss : str or CriticLoss, default="log_ratio"
+        What the critic minimises, and c: "log_ratio", "non_saturating", "least_squares", which
+        wants a regressor as critic, "hinge" or "wasserstein"; see `CriticLoss`.
     step_size : float, default=0.5
         η of the whole way, without unit.
     n_rounds : int, default=1000
@@ -82,13 +84,13 @@ class Discriminator(KernelField):
 
     critic: Any = None
     _: dataclasses.KW_ONLY
-    loss: str = "log_ratio"
+    loss: Any = "log_ratio"
     step_size: float = 0.5
     n_rounds: int = 1000
     batch_size: int = 512
 
     def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
-        return {"critic": self.make_critic}
+        return {"loss": make_loss, "critic": self.make_critic}
 
     def make_critic(self, spec: Any) -> Any:
         """Return the estimator of a critic, given as an object or left to the default by None."""
@@ -124,7 +126,8 @@ class Discriminator(KernelField):
     def _learn(self, sigmas: NDArray, origin: NDArray, rng: np.random.Generator) -> None:
         estimator = self.make_critic(self.critic)
         self.n_steps_ = len(sigmas)
-        self.critic_ = Critic(estimator, self.target_, self.loss, int(rng.integers(2**31)))
+        loss, seed = make_loss(self.loss), int(rng.integers(2**31))
+        self.critic_ = Critic(estimator, self.target_, loss, seed)
         if not self.critic_.is_updated:
             raise TypeError(
                 f"critic={self.critic!r} has no partial_fit, by which a critic learns while rows "

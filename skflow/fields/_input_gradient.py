@@ -319,7 +319,7 @@ def _check_rbf(estimator: Any, known: str) -> None:
         )
 
 
-def _layers(mlp: Any, Z: NDArray) -> list[tuple[str, NDArray]]:
+def perceptron_layers(mlp: Any, Z: NDArray) -> list[tuple[str, NDArray]]:
     """Values of the layers, input and output included, each with its activation's name."""
     check_is_fitted(mlp)
     out = "identity" if isinstance(mlp, MLPClassifier) else mlp.out_activation_
@@ -333,7 +333,7 @@ def _layers(mlp: Any, Z: NDArray) -> list[tuple[str, NDArray]]:
 @pull_back.register(MLPClassifier)
 @pull_back.register(MLPRegressor)
 def _pull_back_mlp(mlp: Any, Z: NDArray, G: NDArray) -> NDArray:
-    layers = _layers(mlp, Z)[1:]
+    layers = perceptron_layers(mlp, Z)[1:]
     for (name, a), W in zip(reversed(layers), reversed(mlp.coefs_), strict=True):
         G = (G * ACTIVATIONS[name][1](a)) @ W.T
     return G
@@ -341,7 +341,7 @@ def _pull_back_mlp(mlp: Any, Z: NDArray, G: NDArray) -> NDArray:
 
 @critic_output.register(MLPClassifier)
 def _mlp_output(mlp: MLPClassifier, Z: NDArray) -> NDArray:
-    return _layers(mlp, Z)[-1][1]
+    return perceptron_layers(mlp, Z)[-1][1]
 
 
 # Transformers

@@ -22,6 +22,7 @@ from typing import Any
 from skflow._utils import check_count
 from skflow.fields import CriticGradient, Field, FieldState, FlowDefaults
 from skflow.fields._critic import make_critic
+from skflow.fields._losses import make_loss
 from skflow.generators._base import BaseGenerator
 
 __all__ = ["GANGenerator"]
@@ -46,8 +47,10 @@ class GANGenerator(BaseGenerator):
     critic : classifier or regressor, default=None
         Tells target rows (1) from the generator's (0), see `CriticGradient`. None is a perceptron
         of the same size as the generator's; ``set_params(critic__alpha=…)`` reaches it as well.
-    loss : {"non_saturating", "least_squares", "log_ratio"}, default="non_saturating"
-        c: ``-log sigmoid(h)``, ``(h - 1)²/2`` (whose default critic is a regressor) or ``-h``.
+    loss : str or CriticLoss, default="non_saturating"
+        What the critic minimises, and how rows follow it: "non_saturating", "log_ratio",
+        "least_squares", whose default critic is a regressor, "hinge" or "wasserstein"; see
+        `CriticLoss`.
     n_critic : int, default=1
         Updates of the critic in a step.
     latent_dim : int, default=None
@@ -139,7 +142,7 @@ class GANGenerator(BaseGenerator):
     n_noise = 0
 
     critic: Any = None
-    loss: str = "non_saturating"
+    loss: Any = "non_saturating"
     n_critic: int = 1
     n_epochs: Any = 20
 
@@ -150,7 +153,7 @@ class GANGenerator(BaseGenerator):
         return CriticGradient(critic, loss=self.loss, n_updates=self.n_critic)
 
     def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
-        return {**super()._named_parts(), "critic": self._make_critic}
+        return {**super()._named_parts(), "loss": make_loss, "critic": self._make_critic}
 
     def _make_critic(self, spec: Any) -> Any:
         return make_critic(spec, self.loss, batch_size=2 * self.batch_size, shuffle=False)

@@ -51,8 +51,9 @@ class DiscriminatorFlowSampler(BaseSampler):
         and an input gradient (`skflow.fields.input_gradient`). None is an ``MLPClassifier`` with
         three hidden layers of 128, with averaged weights; ``set_params(critic__alpha=…)`` reaches
         it as well.
-    loss : {"log_ratio", "non_saturating", "least_squares"}, default="log_ratio"
-        Whether rows follow the logit itself or as they do in generative adversarial networks.
+    loss : str or CriticLoss, default="log_ratio"
+        What the critic minimises, and how rows follow it: "log_ratio", "non_saturating",
+        "least_squares", "hinge" or "wasserstein", see `CriticLoss`.
     n_steps : int, default=28
         Number of steps.
     step_size : float, default=0.5
@@ -121,7 +122,7 @@ class DiscriminatorFlowSampler(BaseSampler):
     align = "affine"
 
     critic: Any = dataclasses.field(default=None, kw_only=False)
-    loss: str = "log_ratio"
+    loss: Any = "log_ratio"
     n_steps: int = 28
     step_size: float = 0.5
     n_rounds: int = 1000
@@ -139,7 +140,7 @@ class DiscriminatorFlowSampler(BaseSampler):
         )
 
     def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
-        return {**super()._named_parts(), "critic": self.field.make_critic}
+        return {**super()._named_parts(), **self.field._named_parts()}
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

@@ -297,8 +297,8 @@ def test_critics_without_a_slope_are_refused_by_name(tables):
         velocity(CriticGradient(RandomForestClassifier()), *tables)
     with pytest.raises(TypeError, match="critic=3 is no estimator"):
         velocity(CriticGradient(3), *tables)
-    with pytest.raises(ValueError, match=r"loss='hinge' is not known. Known: 'log_ratio'"):
-        velocity(CriticGradient(MLPClassifier(), loss="hinge"), *tables)
+    with pytest.raises(ValueError, match=r"loss='cubic' is not known. Known: 'log_ratio'"):
+        velocity(CriticGradient(MLPClassifier(), loss="cubic"), *tables)
 
 
 # ------------------------------------------------------------------------------- f-divergences
