@@ -23,9 +23,6 @@ from skflow.fields import FieldState
 
 __all__ = ["Flow", "LiveFlow", "RecordedFlow", "Recording", "Replay", "StepSizes"]
 
-MOST_LOOKED_AT = 500  # rows that are asked how far off they start
-FEW_NEW, FEW_REFERENCES = 10, 30  # fewer new or reference rows do not tell
-
 
 class Flow(ABC):
     """What a step is made of.
@@ -135,37 +132,6 @@ class Recording:
             Numbers of reference rows.
         """
         return np.asarray(cKDTree(self.start).query(Y)[1])
-
-    def far_share(self, Y: NDArray) -> float:
-        r"""Share of rows that start far from every reference row, in standard deviations of these.
-
-        Far is a distance of more than twice what 0.99 of the reference rows have to their nearest
-        other one, and of more than half a standard deviation a column.
-
-        Parameters
-        ----------
-        Y : ndarray of shape (n_rows, n_features)
-            Rows before the first step, of which at most 500 are looked at.
-
-        Returns
-        -------
-        share : float
-            0 if there are too few rows of either kind to tell.
-        """
-        start, scale = self.start.astype(np.float64), self.start.std(axis=0, dtype=np.float64)
-        varied = scale > 0
-        if len(Y) < FEW_NEW or len(start) < FEW_REFERENCES or not varied.any():
-            return 0.0
-        start, scale = start[:, varied], scale[varied]
-        tree = cKDTree(start / scale)
-        usual = np.asarray(tree.query(_some(start) / scale, k=2)[0])[:, 1]  # not itself
-        far = max(2 * np.quantile(usual, 0.99), 0.5 * np.sqrt(len(scale)))
-        return float(np.mean(tree.query(_some(Y[:, varied]) / scale)[0] > far))
-
-
-def _some(rows: NDArray) -> NDArray:
-    """At most 500 rows, spread evenly over the table."""
-    return rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_LOOKED_AT), dtype=int)]
 
 
 @dataclass

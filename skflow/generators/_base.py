@@ -38,12 +38,15 @@ from skflow.alignment import ALIGNMENTS
 from skflow.fields._training import limit_batch_size, make_regressor
 from skflow.flow import compute_threads
 from skflow.flow._callbacks import FitTask, ends_callbacks
+from skflow.flow._far import warn_if_far
 from skflow.generators._priors import draw_spread, make_prior
 from skflow.generators._regressors import Frame, Learner, default_perceptron
 from skflow.generators._training import ALIGNED_ROWS, SCORED_ROWS, GeneratorTraining
 from skflow.metrics import energy_distance
 
 __all__ = ["BaseGenerator"]
+
+COMPARED_ROWS = 2000  # of a source, with rows that are mapped later
 
 
 @dataclasses.dataclass(eq=False, repr=False, kw_only=True)
@@ -291,12 +294,19 @@ class BaseGenerator(GeneratorTraining):
         ------
         ValueError
             If X has another width than the prior.
+
+        Warns
+        -----
+        UserWarning
+            If more than half of the rows start far from every row of ``X_source``.
         """
         check_is_fitted(self)
         if self.latent_dim_ == self.n_features_in_:
             X = validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
         else:
             X = check_rows(X, name="X", n_features=self.latent_dim_)
+        if self._n_source is not None:
+            warn_if_far(X, self._prior(min(self._n_source, COMPARED_ROWS), self._rng()))
         return self._generate(X, X.dtype).astype(X.dtype)
 
     def _generate(self, xi: NDArray, dtype: Any = np.float32) -> NDArray:

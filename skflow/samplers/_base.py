@@ -50,13 +50,13 @@ from skflow.flow import (
 )
 from skflow.flow._atoms import gather, radii_of
 from skflow.flow._callbacks import FitTask, ends_callbacks
+from skflow.flow._far import warn_if_far
 from skflow.flow._marginals import match_marginals
 from skflow.flow._particles import REFERENCE_RANGE, ParticleFlow
 from skflow.metrics import energy_distance
 
 __all__ = ["BaseSampler"]
 
-MOST = 0.5  # share of rows that start far away, from which on a warning says so
 FEW_ROWS = 10  # a population of fewer rows than this hardly has a shape
 
 BASES = {"gaussian": gaussian_base, "uniform": uniform_base}
@@ -322,17 +322,9 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         return Y, X
 
     def _warn_if_far(self, Y: NDArray) -> None:
-        """Say that most rows start where no reference row did."""
-        share = 0.0 if self._recording is None else self._recording.far_share(Y)
-        if share > MOST:
-            warn(
-                f"{100 * share:.0f} % of the rows of X start far from every row of the X_source "
-                "that was given to fit, and may end anywhere. Either the source has changed: fit "
-                "again. Or the two are in different units: a pipeline transforms X, but an "
-                "X_source given as step__X_source=... stays as it is. Transform it alike, or let "
-                "the pipeline do so: Pipeline(steps, transform_input=['X_source']).fit(X, "
-                "X_source=...), with sklearn.set_config(enable_metadata_routing=True)."
-            )
+        """Warn of rows that start where no reference row did."""
+        if self._recording is not None:
+            warn_if_far(Y, self._recording.start)
 
     # ---------------------------------------------------------------------------------- sample
     def sample(self, n_samples: int = 1, random_state: Any = None) -> NDArray:

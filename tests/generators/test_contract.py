@@ -406,3 +406,11 @@ def test_default_regressor_on_clusters():
     X = make_clusters(300, random_state=0)
     flow = skflow.SDFlowGenerator(n_epochs=1, n_steps=2, random_state=0).fit(X)
     assert flow.generator_.hidden_layer_sizes == (128, 128, 128, 128)
+
+
+def test_rows_far_from_the_source_are_warned_about(target):
+    source = np.random.default_rng(1).normal(50.0, 5.0, (100, target.shape[1]))
+    flow = clone(ROWS["sd"]).fit(target, X_source=source)
+    flow.transform(source[:20] + 1.0)
+    with pytest.warns(UserWarning, match="100 % of the rows of X start far from every row"):
+        flow.transform((source - 50) / 5)

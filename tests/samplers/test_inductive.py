@@ -16,7 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import skflow
 from skflow.datasets import make_clusters
 from skflow.fields import KernelScoreDifference
-from skflow.flow._step import Recording
+from skflow.flow._far import far_share
 from skflow.metrics import energy_distance, energy_floor, nearest_neighbor_ratio
 
 ROWS = {
@@ -249,7 +249,7 @@ def test_ordinary_new_rows_do_not_start_far(kind, n_reference, n_new):
 
     for seed in range(20):  # of which the largest share is 0.4
         rng = np.random.default_rng(seed)
-        assert Recording(draw(n_reference)).far_share(draw(n_new)) <= 0.5
+        assert far_share(draw(n_new), draw(n_reference)) <= 0.5
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -259,5 +259,5 @@ def test_rows_start_far_whatever_the_columns_units(seed):
     near, far = rng.normal(5, 1, (1000, 4)), rng.normal(0, 1, (1000, 4))
     mixed = np.concatenate([near[:250], far[:750]])  # of which 500 are looked at
     for rows, share in ((near, 0.0), (far, 1.0), (mixed, 0.75)):
-        found = [Recording(start * u).far_share(rows * u) for u in (1.0, unit)]
+        found = [far_share(rows * u, start * u) for u in (1.0, unit)]
         assert found == pytest.approx([share] * 2, abs=0.05)  # some of each are between the two
