@@ -15,6 +15,7 @@ divergence  `FDivergence`            ``r f''(r) (D_p - D_q)``, r = q/p          
 stein       `Stein`                  scores smoothed over q, and repulsion       Liu & Wang 2016
 mmd         `MMDGradient`            gradient of the squared MMD                 Weber, 44-46
 laplace     `LaplaceMeanShift`       ``D_p - D_q`` by Laplace kernels            2602.04770
+sliced      `SlicedEnergyGradient`   gradient of the energy distance, by sorts   2305.11463
 ==========  =======================  ==========================================  ===============
 
 Weber (2023), arXiv:2304.12906; Franceschi et al. (2023), arXiv:2305.16150.
@@ -35,6 +36,7 @@ from skflow.fields._mmd import MMDGradient
 from skflow.fields._registry import FIELDS, make_field
 from skflow.fields._score_difference import KernelScoreDifference
 from skflow.fields._scores import Entropy, TargetScore
+from skflow.fields._sliced import SlicedEnergyGradient
 from skflow.fields._stein import Stein
 from skflow.fields._sum import WeightedSum
 
@@ -54,6 +56,7 @@ __all__ = [
     "LearnedDenoiser",
     "Limits",
     "MMDGradient",
+    "SlicedEnergyGradient",
     "Stein",
     "TargetScore",
     "WeightedSum",
@@ -75,4 +78,5 @@ FIELDS.update(
     stein=Stein,
     mmd=MMDGradient,
     laplace=LaplaceMeanShift,
+    sliced=SlicedEnergyGradient,
 )

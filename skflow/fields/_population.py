@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skflow._utils import cached_value
-from skflow.kernels import GAUSSIAN, KernelSum, RadialKernel, gradient_of
+from skflow.kernels import GAUSSIAN, KernelSum, RadialKernel, gradient_of, mean_signs, project
 
 __all__ = ["MovingRows", "Population"]
 
@@ -123,6 +123,28 @@ class Population:
         r"""Gradient of the kernel sum, ``S(z) (D(z) - z) / σ²``, and the kernel sum S."""
         mean, log_sum = self.mean(Z, sigma)
         return gradient_of(mean, log_sum, Z.rows, sigma), np.exp(log_sum)
+
+    def signs(self, Z: KernelSum, directions: NDArray) -> NDArray:
+        """Mean signs of the rows less the queries along directions; see `mean_signs`.
+
+        Parameters
+        ----------
+        Z : KernelSum
+            Queries.
+        directions : ndarray of shape (n_directions, n_features)
+            Directions.
+
+        Returns
+        -------
+        signs : ndarray of shape (n_directions, n_queries)
+            Mean signs.
+        """
+        t, s = (self._along(A, directions) for A in (Z.rows, self.rows.rows))
+        return mean_signs(t, s, self.rows.weight)
+
+    def _along(self, A: NDArray, directions: NDArray) -> NDArray:
+        """Rows along directions, in the coordinates that distances are taken in."""
+        return project(A, directions if self.scale is None else directions * self.scale)
 
     def _back(self, D: NDArray) -> NDArray:
         """Kernel means in the units of the data."""
@@ -239,6 +261,13 @@ class _Replaced(MovingRows):
         old, new = values[self.place], own_values()
         weights = self.rows.log_weight, -np.log(self.rows.n_rows)
         return self._exchanged(means, Z.rows, sigma, GAUSSIAN, weights, old, new)
+
+    def signs(self, Z: KernelSum, directions: NDArray) -> NDArray:
+        t = self._along(Z.rows, directions)
+        rows = self.rows.rows[self.place], self.own
+        old, new = (np.sign(self._along(A, directions) - t) for A in rows)
+        weight = np.where(self.place >= 0, self.rows.weight[self.place], 0.0)
+        return super().signs(Z, directions) + weight * (new - old)
 
     def _exchanged(
         self,

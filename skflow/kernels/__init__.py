@@ -37,6 +37,7 @@ from skflow.kernels._functions import (
 )
 from skflow.kernels._kernel_sum import KernelSum, gradient_of
 from skflow.kernels._radial import GAUSSIAN, RadialKernel
+from skflow.kernels._slices import mean_signs, project
 from skflow.kernels._threads import compute_threads, parallel_for
 
 __all__ = [
@@ -49,5 +50,7 @@ __all__ = [
     "kernel_mean",
     "log_kernel_density",
     "mean_distance",
+    "mean_signs",
     "parallel_for",
+    "project",
 ]

@@ -77,6 +77,7 @@ FLOWS = {
     "sd-noise": SDFlowSampler(n_steps=20, field="kernel", n_noise=2),
     "sum": SDFlowSampler("sum", n_steps=20),
     "laplace": SDFlowSampler("laplace", n_steps=20),
+    "sliced": SDFlowSampler("sliced", n_steps=20),
     "mmd": skflow.MMDFlowSampler(n_steps=20, align="affine", step_size=0.1),
     "svgd": skflow.SVGDSampler(n_steps=20),
     "langevin": skflow.LangevinSampler(n_steps=50),

@@ -14,7 +14,9 @@ from skflow.fields import Limits, make_field
 from skflow.metrics import energy_distance, energy_floor
 
 
-@pytest.mark.parametrize("name", ["kernel", "sum", "mmd", "stein", "laplace", "divergence"])
+@pytest.mark.parametrize(
+    "name", ["kernel", "sum", "mmd", "stein", "laplace", "sliced", "divergence"]
+)
 def test_a_weight_of_two_is_a_row_that_occurs_twice(name):
     rng = np.random.default_rng(0)
     X, Y, w = rng.normal(size=(60, 2)), rng.normal(1, 2, (40, 2)), rng.integers(1, 4, 40)
