@@ -7,7 +7,7 @@ name       σ_k                                           source
 =========  ============================================  ==========================================
 constant   σ                                             --
 linear     σ_max + s (σ_min - σ_max)                     --
-cosine     σ_max sqrt(cos(s arccos(σ²_min/σ²_max)))      Weber 2023, section 6 (on the variance)
+cosine     σ_max sqrt(cos(s arccos(σ²_min/σ²_max)))      Weber 2023, D.1.1 (on the variance)
 geometric  σ_max (σ_min/σ_max)^s                         Song & Ermon 2019
 karras     (σ_max^(1/ρ) + s (σ_min^(1/ρ) - σ_max^(1/ρ)))^ρ  Karras et al. 2022, eq. 5
 =========  ============================================  ==========================================
@@ -245,7 +245,7 @@ class CosineSchedule(Schedule):
 
     References
     ----------
-    Weber (2023), arXiv:2304.12906, section 6.
+    Weber (2023), arXiv:2304.12906, appendix D.1.1.
 
     Examples
     --------

@@ -6,7 +6,7 @@ r"""A linear generator, trained by plain gradient steps.
 References
 ----------
 Weber, R. (2023). The Score-Difference Flow for Implicit Generative Modeling. arXiv:2304.12906,
-algorithm 2 and section 6.
+algorithm 2 and appendix D.4.
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ def log_kernel_density(
 
     References
     ----------
-    Weber (2023), arXiv:2304.12906, section 2.
+    Weber (2023), arXiv:2304.12906, eq. 13.
 
     Examples
     --------

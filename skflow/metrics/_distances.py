@@ -5,7 +5,7 @@ r"""Distances between two tables.
     \text{energy} = 2 E‖x - y‖ - E‖x - x'‖ - E‖y - y'‖           [Székely & Rizzo 2013]
 
     \text{CFD} = \frac1K Σ_{k=1}^{K} |E e^{i ω_k x} - E e^{i ω_k y}|, \quad ω_k ∼ N(0, I)/s
-                                                                  [Weber 2023, section 6]
+                                                                  [Weber 2023, appendix D.1]
 
     \mathrm{MMD}² = E K(x, x') + E K(y, y') - 2 E K(x, y)            [Gretton et al. 2012]
 
@@ -217,7 +217,7 @@ def characteristic_function_distance(
 
     References
     ----------
-    Weber (2023), arXiv:2304.12906, section 6.
+    Weber (2023), arXiv:2304.12906, appendix D.1.
 
     Examples
     --------

@@ -5,7 +5,7 @@ r"""MMD gradient flow.
 References
 ----------
 Weber, R. (2023). The Score-Difference Flow for Implicit Generative Modeling. arXiv:2304.12906,
-section 5.
+appendix B.3.
 Arbel, M. et al. (2019). Maximum Mean Discrepancy Gradient Flow. arXiv:1906.04370.
 """
 
