@@ -35,6 +35,7 @@ FAST = "SKFLOW_FAST" in os.environ
 SYSTEMS = {
     "SD flow": SDFlowSampler,
     "MMD flow": MMDFlowSampler,
+    "sliced MMD flow": partial(SDFlowSampler, "sliced"),
     "SVGD": SVGDSampler,
     "Langevin": LangevinSampler,
     "diffusion, kernel": DiffusionSampler,
