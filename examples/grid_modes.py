@@ -48,6 +48,7 @@ flows = {
     "SD, defaults, 50 steps": SDFlowSampler(),
     "MMD, tied": MMDFlowSampler(**paper),
     "MMD, Arbel": MMDFlowSampler(noise=LinearSchedule(10.0, 0.1), **arbel),
+    "MMD, sliced": SDFlowSampler("sliced", n_steps=N_STEPS, align=None, match_marginals=False),
 }
 
 _, centers = make_grid(1, return_centers=True)
@@ -98,8 +99,13 @@ for name, rows in results.items():
     )
 
 # ----------------------------------------------------------------------------------------- figure
-COLORS = {"SD": "#c8324a", "MMD, tied": "#2f5f9e", "MMD, Arbel": "#5aa6a0"}
-figure, axes = plt.subplots(2, 3, figsize=(11, 7), height_ratios=[1.25, 1], layout="constrained")
+COLORS = {
+    "SD": "#c8324a",
+    "MMD, tied": "#2f5f9e",
+    "MMD, Arbel": "#5aa6a0",
+    "MMD, sliced": "#e8a33d",
+}
+figure, axes = plt.subplots(2, 4, figsize=(13, 6.4), height_ratios=[1.25, 1], layout="constrained")
 for axis, (name, color) in zip(axes[0], COLORS.items(), strict=True):
     moved = paths[name][-1]
     axis.scatter(*target.T, s=5, color="#b9c0cc", linewidths=0)
@@ -118,7 +124,7 @@ measures = {
     ),
     "variance over the target's": lambda rows: rows.var(axis=0).sum() / target.var(axis=0).sum(),
 }
-for axis, (title, measure) in zip(axes[1], measures.items(), strict=True):
+for axis, (title, measure) in zip(axes[1, :3], measures.items(), strict=True):
     for name, color in COLORS.items():
         axis.plot(steps + 1, [measure(paths[name][k]) for k in steps], color=color, label=name)
     axis.axhline(1, color="black", linewidth=0.8, linestyle="--")
@@ -127,5 +133,6 @@ for axis, (title, measure) in zip(axes[1], measures.items(), strict=True):
     axis.yaxis.set_major_formatter("{x:g}")
     axis.set_title(title, fontsize=10)
     axis.spines[["top", "right"]].set_visible(False)
-axes[1, 0].legend(frameon=False, fontsize=9)
+axes[1, 3].legend(*axes[1, 0].get_legend_handles_labels(), loc="center left", frameon=False)
+axes[1, 3].set_axis_off()
 figure.savefig("grid_modes.png", dpi=110)
