@@ -5,7 +5,7 @@ Generators (blue) return rows of a prior; theirs are (k/7)² of their training. 
 step is in the corner. Arrows are velocities of single rows, longest ones cut; of the score GAN they
 are its two scores at a bandwidth of 0.2: orange up the target's, green down that of its own rows.
 The tint is darker where rows are to go: the critic's logit, log p - log q for score differences,
-log p where only the target's score drives rows, and for MMD flow the difference of the two kernel
+log p where only the target's score drives rows, and for MMD flows the difference of the two kernel
 sums.
 
 Score-difference flow and discriminator flow arrive early and stay; Langevin dynamics and diffusion
@@ -22,6 +22,7 @@ from functools import partial
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
+from scipy.spatial.distance import cdist
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from skflow import (
@@ -70,6 +71,10 @@ def log_ratio(Y, sigma):
 def witness(Y, sigma):  # what MMD flow climbs, but for a factor
     p, q = (np.exp(log_kernel_density(grid, rows, sigma)) for rows in (target, Y))
     return p - q
+
+
+def sliced_witness(Y, sigma):
+    return cdist(grid, Y).mean(axis=1) - cdist(grid, target).mean(axis=1)
 
 
 def log_target(Y, sigma):
@@ -184,10 +189,11 @@ def gan_frames(flow):
 
 few = {"n_epochs": 1, "n_steps": 49} if FAST else {}
 n_steps = {"n_steps": 20} if FAST else {}
-denoiser = LearnedDenoiser(n_updates=50) if FAST else None
+denoiser = LearnedDenoiser(n_updates=50) if FAST else LearnedDenoiser()
 systems = {
     "SD flow": sampler_frames(SDFlowSampler(), log_ratio),
     "MMD flow": sampler_frames(MMDFlowSampler(**n_steps), witness),
+    "sliced MMD": sampler_frames(SDFlowSampler("sliced"), sliced_witness),
     "SVGD": sampler_frames(SVGDSampler(**n_steps), log_target),
     "Langevin": sampler_frames(LangevinSampler(**n_steps), log_target),
     "diffusion": sampler_frames(DiffusionSampler(), log_target),
@@ -229,7 +235,7 @@ def arrows(axis, rows, v, color):
 print("| CFD over that of fresh rows | " + " | ".join(f"{i} / 7" for i in range(8)) + " |")
 print("|---" * 9 + "|")
 figure, axes = plt.subplots(
-    len(systems), 8, figsize=(11.6, 12.6), gridspec_kw={"wspace": 0.04, "hspace": 0.04}
+    len(systems), 8, figsize=(11.6, 14), gridspec_kw={"wspace": 0.04, "hspace": 0.04}
 )
 figure.subplots_adjust(left=0.085, right=0.995, top=0.995, bottom=0.005)
 for panels, (name, frames) in zip(axes, systems.items(), strict=True):
