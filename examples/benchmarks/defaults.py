@@ -6,7 +6,8 @@
 
 A cell is the worst of the seeds: the energy distance to held-out target rows over its floor, the
 expected distance of as many fresh rows. *own* are samples from the system's own base, *far* rows of
-a round Gaussian half as wide as the target, six of its radii away, moved onto it. *copy* is the
+a round Gaussian half as wide as the target, six of its radii away in every column, moved onto it;
+what is taught on the rows that it moves is given them as ``X_source``. *copy* is the
 nearest-neighbour ratio that is furthest from 1, *extent* the largest distance of a row from the
 target's mean, in units of that of the target's own rows.
 """
@@ -26,6 +27,7 @@ from skflow.metrics import energy_distance, energy_floor, nearest_neighbor_ratio
 from skflow.samplers import BaseSampler
 
 FAST = "SKFLOW_FAST" in os.environ
+TAUGHT = BaseGenerator, skflow.DiscriminatorFlowSampler  # on the rows that they will move
 
 TARGETS = {
     "question mark": make_question_mark,
@@ -62,7 +64,7 @@ def results(make, X, seed):
     own = make(random_state=seed).fit(X).sample(len(X))
     source = far_source(X, np.random.default_rng(seed))
     far = make(random_state=seed)
-    if issubclass(type(far), BaseGenerator):
+    if isinstance(far, TAUGHT):
         return {"own": own, "far": far.fit(X, X_source=source).transform(source)}
     return {"own": own, "far": far.fit(X).transform(source)}
 

@@ -157,7 +157,8 @@ def make_critic(critic: Any, loss: str | CriticLoss, **params: Any) -> Any:
         raise TypeError(
             f"loss={loss.name!r} with penalty={loss.strength:g} trains scikit-learn's perceptrons "
             "of solver 'adam' or 'sgd', which have weights to penalise. Give one as critic, not "
-            f"{critic!r}; a net of skorch has a loss of its own and follows loss='log_ratio'."
+            f"{critic!r}; or choose loss='non_saturating', which any classifier has. A net of "
+            "skorch has a loss of its own and follows loss='log_ratio'."
         )
     return critic
 

@@ -196,9 +196,7 @@ class Discriminator(KernelField):
         check_count(self.n_rounds, name="n_rounds")
         check_count(self.batch_size, name="batch_size")
         make_critic(self.critic, self.loss)
-        return FlowDefaults(
-            schedule="constant", align=None, n_noise=0, step_size=_EvenSteps(self.step_size)
-        )
+        return FlowDefaults(schedule="constant", n_noise=0, step_size=_EvenSteps(self.step_size))
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,10 @@ from skflow.fields._base import ALL_ROWS, FieldState, FlowDefaults, Limits
 from skflow.fields._denoisers import make_denoiser
 from skflow.fields._kernel import Formula, KernelField, KernelState
 from skflow.fields._population import MovingRows, Population
+from skflow.fields._scores import NARROW
 from skflow.fields._terms import Term
 from skflow.kernels import KernelSum
+from skflow.schedules import GeometricSchedule
 
 __all__ = ["Stein"]
 
@@ -95,7 +97,7 @@ class Stein(KernelField):
         check_tolerance(self.tol)
         resolve_bandwidth(self.bandwidth, np.arange(3.0)[:, None], name="bandwidth")
         make_denoiser(self.denoiser)
-        return FlowDefaults(schedule="geometric")
+        return FlowDefaults(schedule=GeometricSchedule(sigma_min=NARROW))
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class GANGenerator(BaseGenerator):
     critic : classifier or regressor, default=None
         Tells target rows (1) from the generator's (0), see `CriticGradient`. None is a perceptron
         of the same size as the generator's; ``set_params(critic__alpha=…)`` reaches it as well.
-    loss : str or CriticLoss, default="non_saturating"
+    loss : str or CriticLoss, default="wasserstein"
         What the critic minimises, and how rows follow it: "non_saturating", "log_ratio",
         "least_squares", whose default critic is a regressor, "hinge" or "wasserstein"; see
         `CriticLoss`.
@@ -142,7 +142,7 @@ class GANGenerator(BaseGenerator):
     n_noise = 0
 
     critic: Any = None
-    loss: Any = "non_saturating"
+    loss: Any = "wasserstein"
     n_critic: int = 1
     n_epochs: Any = 20
 

@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 
 from skflow.fields import Field, FlowDefaults, TargetScore
 from skflow.fields._base import constant_steps
+from skflow.fields._scores import NARROW
 from skflow.flow import Flow
 from skflow.samplers._score_sampler import ScoreSampler
+from skflow.schedules import GeometricSchedule
 
 __all__ = ["LangevinSampler"]
 
@@ -117,7 +119,7 @@ class LangevinSampler(ScoreSampler):
 
     def _auto(self) -> FlowDefaults:
         return FlowDefaults(
-            schedule="geometric",
+            schedule=GeometricSchedule(sigma_min=NARROW),
             align="affine",
             n_noise=0,
             step_size=partial(constant_steps, size=STEP),

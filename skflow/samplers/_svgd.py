@@ -110,4 +110,4 @@ class SVGDSampler(ScoreSampler):
         return Stein(self.denoiser, self.bandwidth)
 
     def _auto(self) -> FlowDefaults:
-        return FlowDefaults(schedule="geometric")
+        return self.field.defaults()
