@@ -111,6 +111,21 @@ class Marginal:
         """Whether a good part of the rows share their value with others."""
         return bool(self.share[self.is_atom].sum() > 1 - TIES)
 
+    def nearest(self, y: NDArray) -> NDArray:
+        """The value of the column that lies nearest to each of some others.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_rows,)
+            Numbers.
+
+        Returns
+        -------
+        nearest : ndarray of shape (n_rows,)
+            Values of the column.
+        """
+        return self.values[np.searchsorted((self.values[1:] + self.values[:-1]) / 2, y)]
+
     def quantile(self, level: NDArray) -> NDArray:
         """Values below which a share of the column lies.
 

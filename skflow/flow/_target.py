@@ -163,7 +163,13 @@ class CovariateRatio:
         self.overlaps = at_source < bound
 
 
-def kept_columns(condition_on: Any, n_features: int, names: Sequence[Any] | None) -> NDArray:
+def kept_columns(
+    condition_on: Any,
+    n_features: int,
+    names: Sequence[Any] | None,
+    *,
+    name: str = "condition_on",
+) -> NDArray:
     """Numbers of the columns that are named by ``condition_on``.
 
     Parameters
@@ -174,6 +180,8 @@ def kept_columns(condition_on: Any, n_features: int, names: Sequence[Any] | None
         Number of columns.
     names : sequence of str or None
         Their names, if they have any.
+    name : str, default="condition_on"
+        What to call it in an error.
 
     Returns
     -------
@@ -189,8 +197,7 @@ def kept_columns(condition_on: Any, n_features: int, names: Sequence[Any] | None
         return NO_COLUMNS
     if isinstance(condition_on, str) or not np.iterable(condition_on):
         raise ValueError(
-            f"condition_on must be a list of columns, got {condition_on!r}: write "
-            f"[{condition_on!r}]."
+            f"{name} must be a list of columns, got {condition_on!r}: write [{condition_on!r}]."
         )
     known = {name: j for j, name in enumerate([] if names is None else names)}
     kept = []
@@ -198,13 +205,13 @@ def kept_columns(condition_on: Any, n_features: int, names: Sequence[Any] | None
         number = known.get(column, column)
         if isinstance(number, bool) or not isinstance(number, int | np.integer):
             columns = "no names" if names is None else f"the names {list(names)[:20]}"
-            raise ValueError(f"condition_on names {column!r}, but the columns have {columns}.")
+            raise ValueError(f"{name} names {column!r}, but the columns have {columns}.")
         if not -n_features <= number < n_features:
-            raise ValueError(f"condition_on has column {number}, but there are {n_features}.")
+            raise ValueError(f"{name} has column {number}, but there are {n_features}.")
         kept.append(int(number) % n_features)
     if len(set(kept)) == n_features:
         raise ValueError(
-            f"condition_on={list(condition_on)!r} keeps all {n_features} columns: none is left to "
-            "be moved."
+            f"{name}={list(condition_on)!r} keeps all {n_features} columns: none is left to be "
+            "moved."
         )
     return np.unique(np.asarray(kept, int))

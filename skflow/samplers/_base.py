@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import OneToOneFeatureMixin
+from sklearn.base import OneToOneFeatureMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skflow._utils import (
@@ -45,12 +45,11 @@ from skflow.alignment import (
 )
 from skflow.class_shares import drifted_class_shares
 from skflow.fields._score_difference import log_ratio
-from skflow.flow import (
-    compute_threads,
-)
+from skflow.flow import compute_threads
 from skflow.flow._atoms import gather, radii_of
 from skflow.flow._callbacks import FitTask, ends_callbacks
 from skflow.flow._far import warn_if_far
+from skflow.flow._given import draw_given, given_values, warn_outside
 from skflow.flow._marginals import match_marginals
 from skflow.flow._particles import REFERENCE_RANGE, ParticleFlow
 from skflow.metrics import energy_distance
@@ -101,7 +100,7 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         target's distribution *given* these, though the columns themselves are distributed
         otherwise in source and target: batches are corrected and age is kept. Target rows are
         weighted by the ratio of the columns' densities, so the source's values have to occur in the
-        target too. Their units do not matter. ``sample`` keeps nothing.
+        target too. Their units do not matter. ``sample`` keeps nothing but what it is ``given``.
     """
 
     # the source's labels belong to the fit like the source itself
@@ -327,7 +326,7 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
             warn_if_far(Y, self._recording.start)
 
     # ---------------------------------------------------------------------------------- sample
-    def sample(self, n_samples: int = 1, random_state: Any = None) -> NDArray:
+    def sample(self, n_samples: int = 1, random_state: Any = None, *, given: Any = None) -> NDArray:
         """Draw new rows: rows of the base distribution, moved onto the target.
 
         Parameters
@@ -336,6 +335,11 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
             Number of rows.
         random_state : int, RandomState instance or None, default=None
             Seed of the draw; None is the seed of the estimator.
+        given : dict or DataFrame, default=None
+            By number or name of a column a value, or n_samples of them, that the new rows have
+            there. The other columns are drawn from the target's distribution given these, by a
+            conditional flow of residuals of a regression (`skflow.flow`), which is fitted for the
+            purpose and ignores ``X_source`` and a ``base`` of one's own.
 
         Returns
         -------
@@ -344,10 +348,22 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
             distributions (``match_marginals``), and the first n returned. With ``X_source`` at
             ``fit`` they are moved reference rows instead, as ``transform`` moves them, none twice
             before all have been drawn.
+
+        Raises
+        ------
+        ValueError
+            If ``given`` names an unknown column, or has another number of values than n_samples.
+
+        Warns
+        -----
+        UserWarning
+            If a given value lies outside of the target's range.
         """
         check_is_fitted(self)
         n_samples = check_count(n_samples, name="n_samples")
         rng = self._rng() if random_state is None else make_generator(random_state)
+        if given is not None:
+            return self._sample_given(n_samples, rng, given)
         n = n_samples if self._recording is not None else max(n_samples, self._population())
         with compute_threads(self.n_jobs):
             steps, place, view = self._flow(self._draw_base(n, rng), rng, is_source=False)
@@ -356,6 +372,37 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         if self._recording is not None:
             return self._end(Y, view)
         return (self._matched(Y) if self.match_marginals else Y)[:n_samples]
+
+    def _sample_given(self, n: int, rng: np.random.Generator, given: Any) -> NDArray:
+        """Draw rows that have given values in some columns."""
+        names = getattr(self, "feature_names_in_", None)
+        kept, values = given_values(given, n, self.n_features_in_, names)
+        X, weight = self.target_, self._weight
+        drawn = np.delete(np.arange(X.shape[1]), kept)
+        for j, x, value in zip(kept, X[:, kept].T, values.T, strict=True):
+            warn_outside(int(j) if names is None else names[j], value, x.min(), x.max())
+        C = X[:, kept].astype(np.float64)
+        scale = np.sqrt(weight @ (C - weight @ C) ** 2)
+        scale[scale == 0] = 1.0
+        base = (
+            lookup(BASES, self.base, name="base") if isinstance(self.base, str) else gaussian_base
+        )
+        samples = np.empty((n, X.shape[1]), X.dtype)
+        samples[:, kept] = values
+        samples[:, drawn] = draw_given(
+            clone(self).set_params(verbose=0),
+            X[:, drawn].astype(np.float64),
+            C / scale,
+            weight,
+            values / scale,
+            rng,
+            base=base,
+            least=self._population(),
+        )
+        for j in drawn:
+            if self.match_marginals and self._marginals[j].has_ties:
+                samples[:, j] = self._marginals[j].nearest(samples[:, j])
+        return samples
 
     def _matched(self, Y: NDArray) -> NDArray:
         """Samples with the target's joint atoms and marginal distributions."""

@@ -21,7 +21,7 @@ from skflow.tabular._whitening import HalfWhitening
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["GroupFlow"]
+__all__ = ["SAMPLED_ROWS", "GroupFlow"]
 
 SAMPLED_ROWS = 500  # fewest samples that shares are learned on: no fewer are moved together anyway
 REFERENCE_ROWS = 2000  # most source rows that the maps of a frozen flow are learned on
@@ -124,6 +124,15 @@ class GroupFlow(PlainState):
         return self.encoder.decode(
             Z[:n], self._matches if self._is_frozen else self.encoder.match(Z)
         )
+
+    def target(self) -> tuple[pandas.DataFrame, NDArray]:
+        """Return the distinct rows that the flow was fitted to, and their weights."""
+        if self._wide is None:
+            Y, weight = self.flow.target_, self.flow.target_weight_
+        else:
+            Y, given = self._wide
+            weight = given.get("sample_weight", np.ones(len(Y)))
+        return self.encoder.decode(self._whitening.inverse(Y)), weight
 
     def _decode(self, Y: NDArray) -> pandas.DataFrame:
         """The rows at some half whitened coordinates, with the target's distributions."""

@@ -41,6 +41,7 @@ from skflow.tabular._checks import (
 from skflow.tabular._encoder import TableEncoder
 from skflow.tabular._frames import import_pandas, in_library, to_pandas
 from skflow.tabular._group_flow import GroupFlow
+from skflow.tabular._imputer import ConditionalDraws
 from skflow.tabular._noise import RowNoise
 from skflow.tabular._plain import PlainState
 from skflow.tabular._report import TableReport, report_on
@@ -58,7 +59,9 @@ def _make_flow(spec: Any) -> Any:
     return SDFlowSampler(step_size=1.0) if spec is None else spec
 
 
-class TableTransport(PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class TableTransport(
+    ConditionalDraws, PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_output_keys=None
+):  # type: ignore[call-arg]
     r"""Move the rows of one data frame onto another, whatever their columns hold.
 
     ``fit`` learns the target; ``transform`` moves source rows, which come back with the *target's*
@@ -386,7 +389,7 @@ class TableTransport(PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_ou
         return rows
 
     def _rng(self, stream: int) -> np.random.Generator:
-        """Generator of the dither (0), of a sample's groups (2) or of rows for maps (3)."""
+        """Generator of the dither (0), samples (2), rows for maps (3) or missing values (4)."""
         return np.random.default_rng([*self._seed, stream])
 
     # ------------------------------------------------------------------------------ transform
@@ -474,7 +477,9 @@ class TableTransport(PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_ou
         labels = part.index if self._is_frozen else import_pandas().RangeIndex(len(part))
         return RowNoise(labels, self._rng(0))
 
-    def _check_source(self, X: pandas.DataFrame, *, whole: bool = False) -> dict[tuple, NDArray]:
+    def _check_source(
+        self, X: pandas.DataFrame, *, whole: bool = False, complete: bool | None = None
+    ) -> dict[tuple, NDArray]:
         """Return the positions of every group's rows, or say what is amiss.
 
         In a whole source, categories that the target does not have are a warning.
@@ -489,17 +494,21 @@ class TableTransport(PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_ou
             raise ValueError(f"source lacks the column(s) {quoted(missing)} of condition_on.")
         check_complete(X, self.by_, "source")
         self.encoder_.check(X, "source")
-        if self.missing == "raise":
+        if self.missing == "raise" if complete is None else complete:
             check_complete(X, self._seen, "source")
         if whole:
             self.encoder_.warn_of_unknown(X)
             if self._given is not None:
                 self._given.warn_of_unknown(X)
+        return self._check_groups(X, "source")
+
+    def _check_groups(self, X: pandas.DataFrame, name: str) -> dict[tuple, NDArray]:
+        """Return the positions of every group's rows; the target has to have the groups."""
         rows = groups_of(X, self.by_)
         unknown = [", ".join(map(str, group)) for group in rows if group not in self._groups]
         if unknown:
             raise ValueError(
-                f"source has rows of the group(s) {quoted(unknown)} of by={self.by_}, which the "
+                f"{name} has rows of the group(s) {quoted(unknown)} of by={self.by_}, which the "
                 "target does not have: leave those rows out, or add such rows to the target."
             )
         return rows
@@ -525,7 +534,7 @@ class TableTransport(PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_ou
         return self.encoder_.encode(to_pandas(X, "table")[0])
 
     # --------------------------------------------------------------------------------- sample
-    def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
+    def sample(self, n_samples: int = 1, random_state: Any = None, *, given: Any = None) -> Any:
         """Draw new rows of the target's distribution.
 
         Parameters
@@ -534,16 +543,45 @@ class TableTransport(PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_ou
             Number of rows.
         random_state : int, RandomState instance or None, default=None
             Seed of the draw; None is the seed of the estimator.
+        given : dict or DataFrame, default=None
+            By name of a column a value, or n_samples of them, that the new rows have there, such as
+            ``{"age": 40, "sex": "f"}``. The other columns are drawn from the target's distribution
+            given these; see `SDFlowSampler.sample`. With ``by`` its columns have to be given.
 
         Returns
         -------
         samples : DataFrame
             The columns of ``by`` and those that are moved, in the target's order. Groups are drawn
             with the probabilities that they have in the target.
+
+        Raises
+        ------
+        ValueError
+            If ``given`` names an unknown column, has a value that the column cannot have, or
+            another number of values than n_samples, or the flow is a generator.
+
+        Warns
+        -----
+        UserWarning
+            If a given number or date lies outside of the target's range.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skflow import TableTransport
+        >>> table = pd.DataFrame({"age": range(20, 80), "height": range(160, 220)})
+        >>> transport = TableTransport(random_state=0).fit(table)
+        >>> new = transport.sample(3, given={"age": 40})
+        >>> new["age"].tolist()
+        [40, 40, 40]
+        >>> bool(new["height"].between(175, 185).all())
+        True
         """
         check_is_fitted(self)
         n_samples = check_count(n_samples, name="n_samples")
         rng = self._rng(2) if random_state is None else make_generator(random_state)
+        if given is not None:
+            return self._sample_given(n_samples, rng, given)
         drawn = rng.choice(len(self._share), n_samples, p=self._share)
         parts = []
         for g, group in enumerate(self._groups.values()):

@@ -1,0 +1,263 @@
+r"""Draw some columns of a target given others.
+
+.. math:: y = B c + r, \qquad r \sim p(r \mid s(c))
+
+B is a ridge regression, near the given values where target rows lie there. The residuals r are
+moved by a conditional flow: rows start from draws of all residuals, and end in those of target rows
+with a like s(c). So the part of y that is linear in c asks for no rows near c, and kernels have to
+see only what is left. s(c) is c itself where target rows lie near; otherwise, as among a dozen
+columns, it is the leading part of the prediction B c, and of c itself.
+
+References
+----------
+Rubin, D. B. (1981). The Bayesian bootstrap. The Annals of Statistics 9.
+
+Golub, G., Heath, M. and Wahba, G. (1979). Generalized cross-validation as a method for choosing a
+good ridge parameter. Technometrics 21.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skflow._utils import check_rows, warn
+from skflow.alignment import gaussian_base
+from skflow.flow._target import CovariateRatio, kept_columns
+from skflow.kernels import log_kernel_density
+from skflow.schedules import resolve_bandwidth
+
+__all__ = ["draw_given", "given_values", "resampled", "values_of", "warn_outside"]
+
+RIDGES = np.geomspace(1e-8, 10, 19)  # penalties over the mean variance of the columns
+NEAR = 10.0  # effective target rows at a given value, from which on it needs no summary
+PREDICTED, LEADING = 1, 2  # directions of the prediction, and of c itself, in a summary
+FEW = PREDICTED + LEADING  # columns that need none
+SEEN_ROWS, SEEN_GIVEN = 2000, 200  # rows that neighbours are counted on
+EXACT = 1e-6  # standard deviations of residuals, below which y is a linear function of c
+FEW_ROWS = 10  # effective rows of a target, up to which there are only the regression's residuals
+LEAST_ROWS = 50  # fewest rows that are moved together, as a population
+
+
+Base = Callable[[int, NDArray, NDArray, np.random.Generator], NDArray]
+
+
+def resampled(n: int, X: NDArray, weight: NDArray, rng: np.random.Generator) -> NDArray:
+    """Draw n rows of X in proportion to their weights."""
+    return X[rng.choice(len(X), n, p=weight)]
+
+
+def draw_given(
+    flow: Any,
+    Y: NDArray,
+    C: NDArray,
+    weight: NDArray,
+    given: NDArray,
+    rng: np.random.Generator,
+    *,
+    base: Base = gaussian_base,
+    least: int = LEAST_ROWS,
+    bootstrap: bool = False,
+) -> NDArray:
+    """Draw columns y of a target given the others, c.
+
+    Parameters
+    ----------
+    flow : sampler or None
+        An unfitted sampler, whose ``condition_on`` is set here. None leaves residuals where they
+        start.
+    Y : ndarray of shape (n_rows, n_drawn)
+        The target's columns that are drawn.
+    C : ndarray of shape (n_rows, n_given)
+        Its other columns, in units in which they vary alike.
+    weight : ndarray of shape (n_rows,)
+        Positive weights of its rows.
+    given : ndarray of shape (n_samples, n_given)
+        Given values, one row of them for every row that is drawn.
+    rng : numpy.random.Generator
+        Draws the rows to start from, and the seed of the flow.
+    base : callable, default=gaussian_base
+        ``base(n, R, weight, rng)``: n residuals to start from, R being the target's.
+    least : int, default=50
+        Fewest rows that are moved together.
+    bootstrap : bool, default=False
+        Whether B is that of a Bayesian bootstrap of the rows, so that several draws differ by what
+        is not known of B as well.
+
+    Returns
+    -------
+    drawn : ndarray of shape (n_samples, n_drawn)
+        One draw of y for every row of given values.
+    """
+    weight, n = weight / weight.sum(), len(given)
+    given = np.tile(given, (-(-max(least, n) // n), 1))[: max(least, n)]
+    is_moved = flow is not None and 1 / np.sum(weight**2) > FEW_ROWS
+    is_near = is_moved and (C.shape[1] <= FEW or _neighbors(C, given, weight) >= NEAR)
+    near = weight
+    if is_near and C.shape[1]:
+        near = CovariateRatio(C, weight, given).weight
+    seen = near * rng.exponential(size=len(near)) if bootstrap else near
+    ridge = Ridge.fit(C, Y, seen / seen.sum())
+    at_target, at_given = ridge(C), ridge(given)
+    R = (Y - at_target) * ridge.inflation
+    start = rng.permutation(base(len(given), R, near, rng))  # even rows have an order
+    scale = np.sqrt(weight @ (Y - weight @ Y) ** 2)
+    if not is_moved or (np.sqrt(weight @ R**2) <= EXACT * scale).all():
+        return (at_given + start)[:n]
+    S, s = (C, given) if is_near else _summary(C, given, at_target, at_given, weight)
+    d = Y.shape[1]
+    flow.set_params(condition_on=list(range(d, d + S.shape[1])))
+    flow.set_params(random_state=int(rng.integers(2**31)))
+    with warnings.catch_warnings():  # of given values that are rare in the target
+        warnings.simplefilter("ignore", UserWarning)
+        flow.fit(np.hstack([R, S]), sample_weight=weight)
+        return (at_given + flow.transform(np.hstack([start, s]))[:, :d])[:n]
+
+
+def given_values(
+    given: Any, n: int, n_features: int, names: Sequence[Any] | None
+) -> tuple[NDArray, NDArray]:
+    """Numbers of the columns that have given values, and n rows of those.
+
+    Parameters
+    ----------
+    given : dict or DataFrame
+        By number or name of a column a value, or n of them.
+    n : int
+        Number of rows.
+    n_features : int
+        Number of columns.
+    names : sequence of str or None
+        Their names, if they have any.
+
+    Returns
+    -------
+    columns : ndarray of int, shape (n_given,)
+        In ascending order.
+    values : ndarray of shape (n, n_given)
+        Their values.
+
+    Raises
+    ------
+    ValueError
+        If ``given`` is no such thing, a column is not there or none is left to be drawn, or there
+        are not n finite values.
+    """
+    if not hasattr(given, "keys") or not len(given.keys()):
+        raise ValueError(f"given must be a dict {{column: value}} or a DataFrame, got {given!r}.")
+    found = {}
+    for key in given.keys():  # noqa: SIM118 (frames iterate over anything)
+        (column,) = kept_columns([key], n_features, names, name="given")
+        found[int(column)] = values_of(given[key], n, key)
+    columns = kept_columns(list(found), n_features, None, name="given")
+    values = [np.asarray(found[int(j)]) for j in columns]
+    return columns, check_rows(np.column_stack(values), name="given")
+
+
+def values_of(value: Any, n: int, name: Any) -> Any:
+    """One value n times, or n values as they are."""
+    if np.ndim(value) == 0:
+        return [value] * n
+    if len(value) != n:
+        raise ValueError(
+            f"given has {len(value)} values of {name!r}, but n_samples={n}: give one value, or as "
+            "many as rows are drawn."
+        )
+    return value
+
+
+def warn_outside(name: Any, values: Any, low: Any, high: Any) -> None:
+    """Warn of given values that lie outside of the target's range."""
+    for value in (values.min(), values.max()):
+        if not low <= value <= high:
+            warn(
+                f"given: {name!r} is {value}, outside of the target's range, {low} to {high}: such "
+                "rows go where the nearest values lead."
+            )
+            return
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """A linear regression of some columns on others.
+
+    Parameters
+    ----------
+    center, mean : ndarrays of shape (n_given,), (n_drawn,)
+        Means of the columns.
+    slope : ndarray of shape (n_given, n_drawn)
+        B.
+    inflation : float
+        What residuals are to be multiplied by, to vary as those of new rows do.
+    """
+
+    center: NDArray
+    mean: NDArray
+    slope: NDArray
+    inflation: float
+
+    @classmethod
+    def fit(cls, C: NDArray, Y: NDArray, weight: NDArray) -> Ridge:
+        """Choose the penalty by generalised cross-validation."""
+        center, mean, n = weight @ C, weight @ Y, 1 / np.sum(weight**2)
+        root = np.sqrt(weight)[:, None]
+        U, sizes, V = np.linalg.svd(root * (C - center), full_matrices=False)
+        y = root * (Y - mean)
+        along, total = U.T @ y, np.sum(y**2)
+        variance = np.sum(sizes**2) / max(C.shape[1], 1) or 1.0
+        best: tuple = (np.inf, 1.0, np.zeros_like(sizes))
+        for penalty in RIDGES * variance:
+            shrink = sizes**2 / (sizes**2 + penalty)
+            free = 1 - (1 + shrink.sum()) / n
+            if free > 0:
+                left = total - np.sum((1 - (1 - shrink) ** 2)[:, None] * along**2)
+                best = min(best, (left / free**2, free, shrink), key=lambda found: found[0])
+        _, free, shrink = best
+        inverse = np.divide(shrink, sizes, out=np.zeros_like(sizes), where=sizes > 0)
+        return cls(center, mean, V.T @ (inverse[:, None] * along), free**-0.5)
+
+    def __call__(self, C: NDArray) -> NDArray:
+        """Predicted columns."""
+        return self.mean + (C - self.center) @ self.slope
+
+
+def _summary(
+    C: NDArray, given: NDArray, at_target: NDArray, at_given: NDArray, weight: NDArray
+) -> tuple[NDArray, NDArray]:
+    """What residuals are drawn given: s(c) of the target's rows, and of the given ones."""
+    pairs = [
+        _leading(at_target, at_given, weight, PREDICTED),
+        _leading(C, given, weight, LEADING),
+    ]
+    S, s = (np.hstack(side) for side in zip(*pairs, strict=True))
+    return S, s
+
+
+def _leading(X: NDArray, Y: NDArray, weight: NDArray, n: int) -> tuple[NDArray, NDArray]:
+    """The first principal components of some rows X, and those of other rows Y."""
+    mean = weight @ X
+    root = np.sqrt(weight)[:, None]
+    axes = np.linalg.svd(root * (X - mean), full_matrices=False)[2][:n].T
+    return (X - mean) @ axes, (Y - mean) @ axes
+
+
+def _neighbors(C: NDArray, given: NDArray, weight: NDArray) -> float:
+    """Effective number of target rows within a bandwidth of given ones, (Σ w K)² / Σ (w K)²."""
+    some = slice(None, None, -(-len(C) // SEEN_ROWS))
+    C, weight = C[some], weight[some] / weight[some].sum()
+    mean = weight @ C
+    scale = np.sqrt(weight @ (C - mean) ** 2)
+    scale[scale == 0] = 1.0
+    X, Z = (C - mean) / scale, (given[:: -(-len(given) // SEEN_GIVEN)] - mean) / scale
+    if not np.ptp(X, axis=0).any():
+        return np.inf
+    h, d = resolve_bandwidth("silverman", X, sample_weight=weight), X.shape[1]
+    once = log_kernel_density(Z, X, h, sample_weight=weight)
+    twice = log_kernel_density(Z, X, h / np.sqrt(2), sample_weight=weight**2)
+    density = d / 2 * np.log(4 * np.pi * h**2)  # of the normal constants
+    return float(np.median(np.exp(2 * once - twice + density)) / np.sum(weight**2))
