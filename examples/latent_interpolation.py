@@ -1,10 +1,10 @@
 """From one latent row to another: a generator's way and a particle flow's.
 
 Franceschi et al. (2023), appendix C.3, find generators smoother than particle models when latent
-rows are interpolated. Here both learn the ring of five Gaussians from the same normal latents: a
-generator, and free particles whose flow is frozen, so that it moves every row on its own. Pairs of
-latent rows are joined in the four ways of that appendix, and the images of the paths are measured.
-On the ring the generator crosses from mode to mode in more and shorter steps, but by longer ways.
+rows are interpolated, on four systems: diffusion, discriminator flow, GAN and score GAN. Here these
+and the two of score differences learn the ring of five Gaussians from the same normal latents. The
+flows of particles are frozen, so that they move every row on its own. Pairs of latent rows are
+joined in the four ways of that appendix, and the images of the paths are measured.
 
 Prints a table and writes ``latent_interpolation.png`` into the current directory.
 """
@@ -16,8 +16,16 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 from scipy.stats import cauchy, chi2
 
-from skflow import SDFlowGenerator, SDFlowSampler
+from skflow import (
+    DiffusionSampler,
+    DiscriminatorFlowSampler,
+    GANGenerator,
+    ScoreGANGenerator,
+    SDFlowGenerator,
+    SDFlowSampler,
+)
 from skflow.datasets import make_ring
+from skflow.fields import LearnedDenoiser
 
 FAST = "SKFLOW_FAST" in os.environ
 N_PAIRS, N_POINTS = (20, 51) if FAST else (200, 101)
@@ -66,11 +74,23 @@ latents = rng.normal(size=target.shape)
 start, end = rng.normal(size=(2, N_PAIRS, 1, 2))
 t = np.linspace(0, 1, N_POINTS)[:, None]
 
+denoiser = LearnedDenoiser(n_updates=50) if FAST else LearnedDenoiser()
 size = {"n_epochs": 1, "n_steps": 10} if FAST else {}
-models = {
-    "generator": SDFlowGenerator(match_marginals=False, random_state=0, **size).fit(target),
-    "particle flow": SDFlowSampler(random_state=0).fit(target, X_source=latents),
+rounds = {"n_rounds": 20} if FAST else {}
+generators = {
+    "SD generator": SDFlowGenerator(**size),
+    "score GAN": ScoreGANGenerator(denoiser=denoiser, **size),
+    "GAN": GANGenerator(**size),
 }
+particles = {
+    "SD flow": SDFlowSampler(),
+    "diffusion": DiffusionSampler(denoiser),
+    "discriminator flow": DiscriminatorFlowSampler(**rounds),
+}
+models = {}
+for name, flow in (generators | particles).items():
+    source = {} if name in generators else {"X_source": latents}
+    models[name] = flow.set_params(match_marginals=False, random_state=0).fit(target, **source)
 
 print(f"Median of {N_PAIRS} paths of {N_POINTS} points; on a mode: within 3 std, all points.\n")
 print("| interpolation | model | length / distance | largest step / mean step | on a mode |")
@@ -87,16 +107,16 @@ for way, between in WAYS.items():
         print(f"| {way} | {name} | {length:.2f} | {jump:.0f} | {on_mode:.0%} |", flush=True)
 
 colors = ["#c8324a", "#2f6db5", "#2e8b57", "#d98a1f"]  # of the pairs that are drawn
-figure, axes = plt.subplots(2, 4, figsize=(12, 6.4), layout="constrained")
-for axis, ((way, name), image) in zip(axes.T.flat, images.items(), strict=True):
+figure, axes = plt.subplots(2, 3, figsize=(10, 7), layout="constrained")
+for axis, name in zip(axes.flat, models, strict=True):
+    image = images["spherical Cauchy-linear", name]
     axis.scatter(*target.T, s=4, color="#d3d8e0", linewidths=0)
     for points, color in zip(image, colors, strict=False):
         axis.plot(*points.T, "-", color=color, lw=0.7, alpha=0.5)
         axis.plot(*points[:: N_POINTS // 50].T, ".", color=color, ms=4)
     axis.set(aspect="equal", xlim=(-7, 7), ylim=(-7, 7), xticks=[], yticks=[])
     axis.spines[:].set_visible(False)
-    if name == "generator":
-        axis.set_title(way, fontsize=10)
-    if way == "linear":
-        axis.set_ylabel(name, fontsize=10)
-figure.savefig("latent_interpolation.png", dpi=150)
+    axis.set_title(name, fontsize=10)
+axes[0, 0].set_ylabel("generators", fontsize=10)
+axes[1, 0].set_ylabel("particles", fontsize=10)
+figure.savefig("latent_interpolation.png", dpi=130)

@@ -61,6 +61,7 @@ def make_flows(target):
             step_size=(2 * rms) ** 2,
             n_noise=1,
         ),
+        "MMD, sliced": SDFlowSampler("sliced", **shared),
     }
 
 
@@ -100,7 +101,7 @@ for kind, make in targets.items():
                 flush=True,
             )
 
-COLORS = ["#e8a33d", "#c8324a", "#2f5f9e", "#5aa6a0"]
+COLORS = ["#e8a33d", "#c8324a", "#2f5f9e", "#5aa6a0", "#8d97a8"]
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
 for axis, kind in zip(axes, targets, strict=True):
     for name, color in zip(results, COLORS, strict=True):
