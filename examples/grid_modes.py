@@ -46,6 +46,8 @@ arbel["schedule"] = ConstantSchedule(2.0)
 flows = {
     "SD": SDFlowSampler(KernelScoreDifference("row"), **paper),
     "SD, defaults, 50 steps": SDFlowSampler(),
+    "MMD, defaults": MMDFlowSampler(n_steps=N_STEPS),
+    "MMD, defaults, not aligned": MMDFlowSampler(n_steps=N_STEPS, align=None),
     "MMD, tied": MMDFlowSampler(**paper),
     "MMD, Arbel": MMDFlowSampler(noise=LinearSchedule(10.0, 0.1), **arbel),
     "MMD, sliced": SDFlowSampler("sliced", n_steps=N_STEPS, align=None, match_marginals=False),

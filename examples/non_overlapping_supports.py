@@ -53,6 +53,7 @@ def make_flows(target):
         "SD, paper": SDFlowSampler(
             KernelScoreDifference("row"), **paper, first_step_norm="0.1*rms"
         ),
+        "MMD, defaults": MMDFlowSampler(n_steps=N_STEPS),
         "MMD, tied": MMDFlowSampler(**paper, first_step_norm="0.1*rms"),
         "MMD, Arbel": MMDFlowSampler(
             **shared,
@@ -101,7 +102,7 @@ for kind, make in targets.items():
                 flush=True,
             )
 
-COLORS = ["#e8a33d", "#c8324a", "#2f5f9e", "#5aa6a0", "#8d97a8"]
+COLORS = ["#e8a33d", "#c8324a", "#7a5195", "#2f5f9e", "#5aa6a0", "#8d97a8"]
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
 for axis, kind in zip(axes, targets, strict=True):
     for name, color in zip(results, COLORS, strict=True):

@@ -1,11 +1,11 @@
 """Two generators of one size learn a ring of five Gaussians, one of them without an adversary.
 
-An `SDFlowGenerator` with its defaults stands beside a `GANGenerator`, a plain generative
-adversarial network with the non-saturating loss. Both regress a multilayer perceptron onto its own
-rows after they were moved: a gradient step on a generator's loss is such a regression (Weber,
-2023). The score difference moves them here, the slope of a critic, itself in training, there. Rows
-are shown as the generators return them, without the map of marginals that ends ``sample`` by
-default.
+An `SDFlowGenerator` stands beside a `GANGenerator`, a generative adversarial network whose critic
+has the Wasserstein loss with a gradient penalty, both with their defaults. Both regress a
+multilayer perceptron onto its own rows after they were moved: a gradient step on a generator's loss
+is such a regression (Weber, 2023). The score difference moves them here, the slope of a critic,
+itself in training, there. Rows are shown as the generators return them, without the map of
+marginals that ends ``sample`` by default.
 
 Prints what became of the modes for five seeds, and writes ``ring_generators.png`` into the current
 directory.

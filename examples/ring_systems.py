@@ -202,7 +202,7 @@ systems = {
     ),
     "SD generator": sd_frames(SDFlowGenerator(**few)),
     "score GAN": score_gan_frames(ScoreGANGenerator(denoiser=denoiser, **few)),
-    "GAN": gan_frames(GANGenerator(**few)),
+    "GAN": gan_frames(GANGenerator(loss="non_saturating", **few)),  # a critic that is a classifier
 }
 GENERATORS = "SD generator", "score GAN", "GAN"
 

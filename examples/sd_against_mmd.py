@@ -64,6 +64,10 @@ def samplers(case, seed):
             one_sided, **{**paper, "batch_size": 128}, random_state=seed
         ),
         "SD, defaults, 50 steps": SDFlowSampler(random_state=seed),
+        "MMD, defaults": MMDFlowSampler(n_steps=N_STEPS, random_state=seed),
+        "MMD, defaults, not aligned": MMDFlowSampler(
+            n_steps=N_STEPS, align=None, random_state=seed
+        ),
         "MMD, tied": MMDFlowSampler(**paper, random_state=seed),
         "MMD, tied, batches of 128": MMDFlowSampler(
             **{**paper, "batch_size": 128}, random_state=seed
@@ -126,6 +130,7 @@ for title, _ in CASES.values():
 COLORS = {
     "SD, all rows": ("#c8324a", "-"),
     "SD, batches of 128": ("#c8324a", ":"),
+    "MMD, defaults": ("#7a5195", "-"),
     "MMD, tied": ("#2f5f9e", "-"),
     "MMD, tied, batches of 128": ("#2f5f9e", ":"),
     "MMD, Arbel": ("#5aa6a0", "-"),

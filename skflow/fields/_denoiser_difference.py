@@ -5,8 +5,18 @@ r"""Score difference by denoisers, each side one that can be exchanged.
 D_p is trained once. D_q may be a kernel mean, a denoiser that is trained on with every step, or
 *observed*: the row that was perturbed, in place of the mean of all that may have been. That is
 right for small σ; for large σ the true D_q tends to the mean of the moving rows. With the observed
-D_q a step is ``y ← (1-η) y + η D_p(z;σ)``, and for ``η = 1 - σ_{k+1}²/σ_k²`` the reverse step of a
-diffusion model [eqs. 34-36].
+D_q a step is ``y ← (1-η) y + η D_p(z;σ)``. For ``η = 1 - σ_{k+1}²/σ_k²`` it is the reverse step of
+a diffusion model [eqs. 34-36], if the next step's noise keeps what is left of this one's,
+
+.. math:: ε_{k+1} = \frac{σ_{k+1}}{σ_k} ε_k + \sqrt{η} \, ε', \qquad ε' \sim N(0, I)
+
+With fresh noise at every step it is not: rows of a normal p keep their distribution if
+
+.. math:: \operatorname{Var}[(1-η) y + η D_p(y + σ ε)] = \operatorname{Var} y
+          \quad ⇔ \quad η = 2,
+
+whatever σ is, and shrink for every smaller η. So "auto" is η = 2, a step of Langevin dynamics
+whose score is evaluated at its end.
 
 References
 ----------
@@ -18,7 +28,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import replace
 from functools import partial
 from numbers import Real
 from typing import Any
@@ -27,16 +36,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skflow._utils import check_count, check_tolerance, lookup
-from skflow.fields._base import ALL_ROWS, FieldState, FlowDefaults, Limits
+from skflow.fields._base import ALL_ROWS, FieldState, FlowDefaults, Limits, constant_steps
 from skflow.fields._denoisers import Function, LearnedDenoiser, make_denoiser
 from skflow.fields._kernel import KernelField
 from skflow.fields._population import MovingRows, Population
 from skflow.fields._score_difference import DEFAULTS
+from skflow.fields._scores import NARROW
 from skflow.fields._sum import SumState
 from skflow.fields._terms import Answer, DifferenceState, Itself, Mean, Observed, Term
 from skflow.kernels import KernelSum
+from skflow.schedules import GeometricSchedule
 
 __all__ = ["SOURCES", "DenoiserDifference"]
+
+KEEPS_VARIANCE = 2.0  # step along an observed difference that keeps a normal distribution
 
 
 class _Refreshed(Term):
@@ -173,5 +186,9 @@ class DenoiserDifference(KernelField):
         if not numbers or np.shape(self.weights) != (2,) or not np.isfinite(self.weights).all():
             raise ValueError(f"weights must be two finite numbers, got {self.weights!r}.")
         if self.source == "observed":  # two draws would be answered by a mean of two modes
-            return replace(DEFAULTS["row"], n_noise=1)
+            return FlowDefaults(
+                schedule=GeometricSchedule(sigma_min=NARROW),
+                n_noise=1,
+                step_size=partial(constant_steps, size=KEEPS_VARIANCE),
+            )
         return DEFAULTS["row"]
