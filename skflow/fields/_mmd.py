@@ -34,11 +34,11 @@ from skflow.fields._base import ALL_ROWS, FieldState, FlowDefaults, Limits
 from skflow.fields._kernel import Formula, FrozenVelocity, KernelField, KernelState
 from skflow.fields._population import Means, MovingRows, Population
 from skflow.kernels import KernelSum
-from skflow.schedules import CosineSchedule
+from skflow.schedules import LinearSchedule
 
 __all__ = ["MMDGradient"]
 
-WIDEST = "1.5*rms"  # first bandwidth: the outermost rows of a Gaussian feel the others, too
+WIDEST = "2*rms"  # first bandwidth: the outermost rows of a Gaussian feel the others, too
 LAST_PLACES = 64  # units in the last place of a term that count as rounding
 
 
@@ -77,7 +77,7 @@ class MMDGradient(KernelField):
     def defaults(self) -> FlowDefaults:
         """Return what "auto" means for flows driven by this field."""
         check_tolerance(self.tol)
-        return FlowDefaults(schedule=CosineSchedule(sigma_max=WIDEST))
+        return FlowDefaults(schedule=LinearSchedule(sigma_max=WIDEST))
 
     @property
     def is_displacement(self) -> bool:

@@ -159,7 +159,7 @@ def test_the_order_of_rows_does_not_matter(sampler, target, source):
 def test_a_single_point_attracts_every_row(sampler, source):
     target = np.full((5, 3), 7.0)
     if isinstance(sampler, skflow.MMDFlowSampler):  # whose kernel needs a scale
-        refusal = r"sigma_max='1.5\*rms' has no value|sigma=1e-30: choose"
+        refusal = r"sigma_max='2\*rms' has no value|sigma=1e-30: choose"
         with pytest.raises(ValueError, match=refusal):
             sampler.fit(target).transform(source)
         return
