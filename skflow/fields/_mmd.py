@@ -7,14 +7,17 @@ over target rows x and moving rows y, weights summing to one [Weber 2023, eqs. 4
 Dividing each sum by its own ``Σ K`` gives the score difference; without that the pull of the target
 fades like K where source and target are bandwidths apart, while the rows still repel each other.
 
-v has the unit of one over a length, so a step has that of a length squared. The second derivatives
-of a Gaussian kernel are at most ``K / σ²``, in a direction in which the squared MMD is convex as in
-others. By Gershgorin's theorem its Hessian, with respect to all moving rows, is at most
-``max_i (S_p + 2 S_q)(y_i) / σ²``, S being the kernel sums, so the steps
+v has the unit of one over a length, so a step has that of a length squared. A gradient flow
+descends in steps of at most two over the largest curvature of what it descends. That of the pull is
+at most ``S_p / σ²`` at a row, S being the kernel sums, because ``-∇²K ≤ K/σ²``. That of the
+repulsion, in which two rows take part, is at most 2/σ² by Gershgorin's theorem, and about
+``2 S_q / σ²`` where the rows that matter are within √2 σ. So η = 2σ²/3 always descends. Steps by
+default are
 
-.. math:: η ≤ \frac{2 σ²}{\max_i \, (S_p + 2 S_q)(y_i)}
+.. math:: η = \frac{2 σ²}{\max_i \, (S_p + 2 S_q)(y_i)},
 
-descend. S is at most 1: η = 2σ²/3 always does.
+which is longer, as S is at most 1. That it descends is not proven, but tested: in 1 to 30 columns,
+at any distance and bandwidth tried.
 
 References
 ----------
@@ -111,5 +114,5 @@ class _MMDState(KernelState):
         return _Gradient().of(at_p, at_q, q.rows.radius / sigma**2)
 
     def full_step(self) -> float:
-        """The longest step that descends, in units of a length squared."""
+        """About the longest step that descends, in units of a length squared."""
         return self._full_step

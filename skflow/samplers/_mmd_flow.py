@@ -53,7 +53,7 @@ class MMDFlowSampler(FieldSampler):
     n_steps : int, default=500
         Number of steps.
     step_size : float, array of shape (n_steps,) or "auto", default="auto"
-        η, in units of a length squared; "auto" is the longest that descends, at every step:
+        η, in units of a length squared; "auto" is about the longest that descends, at every step:
         ``2σ² / max_i (S_p + 2 S_q)(z_i)``, S being the sums of the kernel at the rows.
     first_step_norm : float or str, default=None
         η is the constant that makes the mean over rows of the first displacement's norm equal this

@@ -311,21 +311,21 @@ def test_mmd_velocity_is_the_finite_difference_of_the_squared_mmd(tables):
         assert -len(Y) / 2 * slope == pytest.approx(v[i, j], abs=1e-7)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("d", [1, 3, 10, 30])
 @pytest.mark.parametrize("shift", [0.0, 1.0, 3.0])
-@pytest.mark.parametrize("sigma", [0.3, 1.0, 4.0])
-def test_a_full_step_of_mmd_descends(sigma, shift, seed):
-    rng = np.random.default_rng(seed)
-    X, Y = rng.normal(size=(60, 3)), rng.normal(shift, 0.5, size=(40, 3))
+@pytest.mark.parametrize("width", [0.2, 0.6, 2.5])
+def test_a_full_step_of_mmd_descends(width, shift, d):
+    rng, sigma = np.random.default_rng(d), width * d**0.5
+    X, Y = rng.normal(size=(60, d)), rng.normal(shift, 0.5, size=(40, d))
     state = make_field("mmd").fit(X, np.array([sigma])).start(rng)
     distances = [maximum_mean_discrepancy(Y, X, bandwidth=sigma)]
     for _ in range(100):
         v = state.velocity(Y, Y, sigma)
-        assert state.full_step() >= 2 * sigma**2 / 3  # no kernel sum is more than one
+        assert state.full_step() >= 2 * sigma**2 / 3 * (1 - 1e-9)  # no kernel sum is more than one
         Y = Y + state.full_step() * v
         distances.append(maximum_mean_discrepancy(Y, X, bandwidth=sigma))
     assert np.diff(distances).max() < 1e-7  # of distances up to one
-    assert distances[-1] < 0.9 * distances[0]
+    assert distances[-1] < distances[0]
 
 
 # ----------------------------------------------------------------------------------- displacement
