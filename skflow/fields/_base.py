@@ -194,8 +194,8 @@ class Field(NamedPartsMixin, ABC):
         return False
 
     @property
-    def is_displacement(self) -> bool:
-        """Whether v is in the units of the data, so that η = 1 is a full step."""
+    def has_unit_step(self) -> bool:
+        """Whether η = 1 is a full step, so that rows overshoot from 2 on."""
         return True
 
     @property

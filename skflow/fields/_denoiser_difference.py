@@ -154,6 +154,11 @@ class DenoiserDifference(KernelField):
         return self.source != "observed"
 
     @property
+    def has_unit_step(self) -> bool:
+        """Whether η = 1 is a full step: not of observed differences, which shrink rows up to 2."""
+        return self.source != "observed"
+
+    @property
     def supports_groups(self) -> bool:
         """Whether the rows of a long table may be moved in groups: none is learnt from them."""
         return self.source in ("kernel", "observed")

@@ -83,8 +83,8 @@ class MMDGradient(KernelField):
         return FlowDefaults(schedule=LinearSchedule(sigma_max=WIDEST))
 
     @property
-    def is_displacement(self) -> bool:
-        """Whether v is in the units of the data: no, in those of one over a length."""
+    def has_unit_step(self) -> bool:
+        """Whether η = 1 is a full step: no, v has the unit of one over a length."""
         return False
 
 

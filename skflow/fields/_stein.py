@@ -83,6 +83,11 @@ class Stein(KernelField):
         self.denoiser_ = make_denoiser(self.denoiser).fit(self.target_, sigmas, origin, rng)
 
     @property
+    def has_unit_step(self) -> bool:
+        """Whether η = 1 is a full step: no, v is a mean of scores times kernel values below one."""
+        return False
+
+    @property
     def fixes_target(self) -> bool:
         """Whether rows distributed like the target stay where they are."""
         return False

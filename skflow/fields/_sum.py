@@ -77,9 +77,9 @@ class WeightedSum(Field):
         return all(field.supports_groups for _, field, _ in self._parts())
 
     @property
-    def is_displacement(self) -> bool:
-        """Whether the velocities of all parts are in the units of the data."""
-        return all(field.is_displacement for _, field, _ in self._parts())
+    def has_unit_step(self) -> bool:
+        """Whether η = 1 is a full step of all parts."""
+        return all(field.has_unit_step for _, field, _ in self._parts())
 
     @property
     def fixes_target(self) -> bool:

@@ -136,7 +136,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, NamedPartsMixin, ABC):
                 "step_size must be 'auto', a non-negative number or an array of n_steps="
                 f"{self.n_steps} of them, got {self.step_size!r}."
             )
-        if (eta >= OVERSHOOTING).any() and make_field(self.field).is_displacement:
+        if (eta >= OVERSHOOTING).any() and make_field(self.field).has_unit_step:
             warn(
                 f"step_size={self.step_size!r} reaches {eta.max():g}: a full step is 1, and from "
                 f"{OVERSHOOTING:g} on rows leave the target faster than they approach it. Choose a "

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from skflow import SDFlowGenerator, SDFlowSampler
+from skflow import MMDFlowSampler, SDFlowGenerator, SDFlowSampler, SVGDSampler
+from skflow.fields import DenoiserDifference
 from skflow.metrics import energy_distance, energy_floor
 
 
@@ -127,3 +128,11 @@ def test_an_interrupted_fit_leaves_nothing_that_passes_for_fitted(failure, monke
     with pytest.raises(NotFittedError):
         flow.transform(S)
     assert np.isfinite(flow.fit(X, X_source=S).transform(S)).all()
+
+
+def test_a_long_step_of_a_short_velocity_is_no_warning():
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    observed = DenoiserDifference("kernel", source="observed")
+    SVGDSampler(n_steps=3, step_size=5.0).fit(X)  # a warning would be an error in these tests
+    MMDFlowSampler(n_steps=3, step_size=5.0).fit(X)
+    SDFlowSampler(observed, n_steps=3, step_size=2.0).fit(X)
