@@ -71,7 +71,7 @@ class NamedPartsMixin(BaseEstimator):
         nested = {name: value for name, value in params.items() if name not in own}
         wanted = {name.partition("__")[0] for name in nested} & set(self._get_param_names())
         for part, make in self._named_parts().items():
-            if part in wanted and isinstance(getattr(self, part), str | None):
+            if part in wanted and not hasattr(getattr(self, part), "set_params"):
                 setattr(self, part, make(getattr(self, part)))
         return super().set_params(**nested)
 

@@ -172,8 +172,8 @@ class ConstantSchedule(Schedule):
         The bandwidth: a number in the units of the data, or a name such as "nn" or "1.5*nn";
         "auto" is the RMS radius of the target.
     sigma_max, sigma_min : float, str or "auto", default="auto"
-        Other names of ``sigma``, so that a grid search can set the ends of all schedules alike. At
-        most one of the three may be given, or they have to be equal.
+        Other names of ``sigma``, so that a grid search can set the ends of all schedules alike. Of
+        several, ``sigma`` comes first, then ``sigma_min``, with which other schedules end.
 
     Examples
     --------
@@ -188,14 +188,10 @@ class ConstantSchedule(Schedule):
     sigma_min: Any = "auto"
 
     def _resolve_ends(self, rows: NDArray, weight: NDArray) -> tuple[float, float]:
-        given = {name: end for name, end in self.get_params().items() if not is_auto(end)}
-        ends = [_resolve(end, name, rows, weight) for name, end in given.items()]
-        if not ends:
-            ends = [_resolve("auto", "sigma", rows, weight)]
-        if min(ends) < max(ends):
-            text = ", ".join(f"{name}={end!r}" for name, end in given.items())
-            raise ValueError(f"a constant schedule has one bandwidth, got {text}: give one only.")
-        return ends[0], ends[0]
+        names = "sigma", "sigma_min", "sigma_max"  # what rows end with comes before the beginning
+        name = next((name for name in names if not is_auto(getattr(self, name))), "sigma")
+        end = _resolve(getattr(self, name), name, rows, weight)
+        return end, end
 
     def _curve(self, s: NDArray) -> NDArray:
         return np.full(s.shape, self.sigma_max_)

@@ -92,9 +92,7 @@ def test_seeds_copies_and_frozen_flows():
     np.testing.assert_allclose(first, frozen.sample(5, 1, given={0: 0.6}), atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "sampler", [DiffusionSampler, LangevinSampler, MMDFlowSampler, SVGDSampler]
-)
+@pytest.mark.parametrize("sampler", [DiffusionSampler, LangevinSampler, SVGDSampler])
 def test_other_samplers(sampler):
     flow, rng = fitted(0)
     samples = sampler(random_state=0, n_steps=20).fit(flow.target_).sample(200, given={0: 0.6})
@@ -234,7 +232,7 @@ def test_missing_values_are_values():
     ("given", "message"),
     [
         ({"agee": 1}, "given names 'agee'"),
-        ({}, "given names"),
+        ({}, "given is empty"),
         ({"kind": "none"}, "'none'.* of 'kind', which the target has not"),
         ({"kind": "never"}, "'never'.* of 'kind'"),
         ({"age": "a"}, "does not fit"),
@@ -258,3 +256,43 @@ def test_tables_tell_what_they_have_not_seen_and_what_cannot():
     generator = SDFlowGenerator(n_steps=2, random_state=0)
     with pytest.raises(ValueError, match="flow=SDFlowGenerator cannot draw columns given others"):
         TableTransport(generator).fit(table).sample(5, given={"age": 50})
+
+
+def test_a_group_can_be_all_that_is_given():
+    frame = pd.DataFrame({"g": list("uv") * 60, "x": np.repeat([0.0, 5.0], 60)})
+    frame["x"] = np.where(frame["g"] == "u", 0.0, 5.0) + np.random.default_rng(0).normal(size=120)
+    rows = TableTransport(by="g", random_state=0).fit(frame).sample(100, given={"g": "v"})
+    assert (rows["g"] == "v").all()
+    assert abs(rows["x"].mean() - 5) < 0.5  # five standard errors
+
+
+def test_columns_that_are_constant_are_not_drawn():
+    frame = pd.DataFrame({"p": list(range(8)) * 5, "q": "c"})
+    rows = TableTransport(random_state=0).fit(frame).sample(2, given={"p": 1})
+    assert rows.to_dict("list") == {"p": [1, 1], "q": ["c", "c"]}
+
+
+@pytest.mark.parametrize("value", [3.7, 1000])
+@pytest.mark.filterwarnings("ignore:given")
+def test_given_values_that_the_dtype_cannot_hold_are_refused(value):
+    frame = pd.DataFrame({"k": np.arange(40, dtype="int8") % 9, "x": np.arange(40.0)})
+    with pytest.raises(ValueError, match=rf"{value}.*'k', which the target's dtype int8"):
+        TableTransport(random_state=0).fit(frame).sample(2, given={"k": value})
+
+
+@pytest.mark.parametrize("flow", [MMDFlowSampler(), SDFlowSampler("sliced")])
+def test_flows_whose_terms_do_not_balance_refuse_given_values(flow):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    with pytest.raises(ValueError, match=r"given does not work with .* Choose SDFlowSampler\(\)"):
+        flow.fit(X).sample(5, given={0: 1.0})
+
+
+def test_frames_of_any_library_and_output_give_the_same():
+    polars = pytest.importorskip("polars")
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["a", "b"])
+    flow = SDFlowSampler(n_steps=5, random_state=0).fit(frame)
+    expected = flow.sample(2, given=pd.DataFrame({"a": [0.5, 1.0]}))
+    rows = flow.sample(2, given=polars.DataFrame({"a": [0.5, 1.0]}))
+    np.testing.assert_array_equal(rows, expected)
+    rows = flow.set_output(transform="pandas").sample(2, given={"a": [0.5, 1.0]})
+    np.testing.assert_array_equal(rows, expected)

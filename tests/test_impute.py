@@ -229,3 +229,27 @@ def test_bad_input():
     other = kinds.assign(kind="c", x=kinds["x"].mask(kinds["x"] > 50))
     with pytest.warns(UserWarning, match=r"'kind' has values that the target's has not"):
         TableTransport(random_state=0).fit(kinds).impute(pd.concat([kinds, other]))
+
+
+def test_drawn_values_are_rounded_to_whole_numbers_of_the_table():
+    rng = np.random.default_rng(0)
+    target = pd.DataFrame({"v": 10 * rng.normal(size=60), "w": rng.normal(size=60)})
+    table = pd.DataFrame({"v": pd.array([1, None, 2] * 5, dtype="Int64"), "w": 0.0})
+    filled = TableTransport(random_state=0).fit(target).impute(table)
+    assert filled["v"].dtype == "Int64"
+    assert filled["v"].notna().all()
+    target["v"] *= 1e6
+    small = table.astype({"v": "Int8"})
+    with pytest.raises(ValueError, match="column 'v' of the table has the dtype Int8, which"):
+        TableTransport(random_state=0).fit(target).impute(small)
+
+
+def test_new_categories_come_in_the_target_s_order():
+    order = ["a", "b", "c"]
+    values = pd.Categorical(order * 30, categories=order, ordered=True)
+    target = pd.DataFrame({"o": values, "w": np.tile([0.0, 5.0, 10.0], 30)})
+    table = target.head(30).copy()
+    table["o"] = table["o"].cat.set_categories(["b", "c"])  # "a" is missing now
+    filled = TableTransport(random_state=0).fit(target).impute(table)
+    assert filled["o"].cat.categories.tolist() == order
+    assert filled["o"].cat.ordered

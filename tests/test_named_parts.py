@@ -67,9 +67,9 @@ ROWS = {
     "schedule": (SDFlowSampler(n_steps=3, random_state=0), "schedule__sigma_min", "auto", 1.0),
     "noise": (
         MMDFlowSampler(n_steps=3, n_noise=1, random_state=0),
-        "noise__sigma_max",
+        "noise__sigma_min",
         "auto",
-        9.0,
+        1.0,
     ),
 }
 

@@ -88,8 +88,8 @@ def test_a_constant_schedule_by_any_of_its_names(name):
     np.testing.assert_array_equal(schedule.sigmas(3), [1.5 * resolve_bandwidth("nn", X)] * 3)
     both = clone(schedule).set_params(sigma_max="nn", sigma_min="nn", sigma="nn").fit(X)
     assert both.sigma_max_ == both.sigma_min_ == resolve_bandwidth("nn", X)
-    with pytest.raises(ValueError, match="one bandwidth, got sigma_max='rms', sigma_min='nn'"):
-        ConstantSchedule(sigma_max="rms", sigma_min="nn").fit(X)
+    ends = ConstantSchedule(sigma_max="rms", sigma_min="nn").fit(X)
+    assert ends.sigma_max_ == ends.sigma_min_ == resolve_bandwidth("nn", X)
 
 
 def test_values_are_the_bandwidths_themselves():

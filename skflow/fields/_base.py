@@ -40,6 +40,9 @@ class FlowDefaults:
         Alignment before the first step.
     n_noise : int, default=0
         Noise draws averaged in a step.
+    noise_is_fixed : bool, default=False
+        Whether a velocity with another number of draws, or in a generator, which answers with the
+        mean over its noise, does not lead to the target.
     step_size : callable, default=constant_steps
         ``step_size(n_steps) -> ndarray of shape (n_steps,)``, in units of `FieldState.full_step`.
     shrinkage : float, default=0.0
@@ -52,6 +55,7 @@ class FlowDefaults:
     n_noise: int = 0
     step_size: Callable[[int], NDArray] = constant_steps
     shrinkage: float = 0.0
+    noise_is_fixed: bool = False
 
 
 @dataclass(frozen=True)
@@ -192,6 +196,11 @@ class Field(NamedPartsMixin, ABC):
     def supports_groups(self) -> bool:
         """Whether the rows of a long table may be moved in groups, as populations of their own."""
         return False
+
+    @property
+    def is_normalized(self) -> bool:
+        """Whether attraction and repulsion weigh as much as each other, wherever a row is."""
+        return True
 
     @property
     def has_unit_step(self) -> bool:

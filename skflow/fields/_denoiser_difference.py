@@ -191,9 +191,15 @@ class DenoiserDifference(KernelField):
         if not numbers or np.shape(self.weights) != (2,) or not np.isfinite(self.weights).all():
             raise ValueError(f"weights must be two finite numbers, got {self.weights!r}.")
         if self.source == "observed":  # two draws would be answered by a mean of two modes
+            if tuple(self.weights) != (1.0, 1.0):
+                raise ValueError(
+                    f"weights={self.weights!r}: an observed difference keeps a distribution with "
+                    "the weights (1, 1) only. Choose source='kernel' or 'learned' for others."
+                )
             return FlowDefaults(
                 schedule=GeometricSchedule(sigma_min=NARROW),
                 n_noise=1,
                 step_size=partial(constant_steps, size=KEEPS_VARIANCE),
+                noise_is_fixed=True,
             )
         return DEFAULTS["row"]

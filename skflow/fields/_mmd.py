@@ -83,6 +83,11 @@ class MMDGradient(KernelField):
         return FlowDefaults(schedule=LinearSchedule(sigma_max=WIDEST))
 
     @property
+    def is_normalized(self) -> bool:
+        """Whether attraction and repulsion weigh alike: no, each is as strong as rows are near."""
+        return False
+
+    @property
     def has_unit_step(self) -> bool:
         """Whether η = 1 is a full step: no, v has the unit of one over a length."""
         return False

@@ -79,6 +79,11 @@ class SlicedEnergyGradient(KernelField):
 
     n_directions: Any = "auto"
 
+    @property
+    def is_normalized(self) -> bool:
+        """Whether attraction and repulsion weigh alike: no, each is as strong as rows are near."""
+        return False
+
     def start(self, rng: np.random.Generator, limits: Limits = ALL_ROWS) -> FieldState:
         """Begin a flow; ``rng`` draws its batches and directions."""
         auto = max(FEWEST, self.target_.n_features)

@@ -77,6 +77,11 @@ class WeightedSum(Field):
         return all(field.supports_groups for _, field, _ in self._parts())
 
     @property
+    def is_normalized(self) -> bool:
+        """Whether attraction and repulsion weigh alike, in all the parts."""
+        return all(field.is_normalized for _, field, _ in self._parts())
+
+    @property
     def has_unit_step(self) -> bool:
         """Whether η = 1 is a full step of all parts."""
         return all(field.has_unit_step for _, field, _ in self._parts())
@@ -120,7 +125,8 @@ class WeightedSum(Field):
 
     def start(self, rng: np.random.Generator, limits: Limits = ALL_ROWS) -> FieldState:
         """Begin a flow; ``rng`` draws the batches of all parts."""
-        return SumState([(factor, field.start(rng, limits)) for factor, field in self.fields_])
+        parts = [(factor, field.start(rng, limits)) for factor, field in self.fields_]
+        return SumState(parts, has_unit_step=self.has_unit_step)
 
     def defaults(self) -> FlowDefaults:
         """Return what "auto" means for flows: what it means to the first part."""
@@ -164,10 +170,14 @@ class SumState(FieldState):
     ----------
     parts : list of (float, FieldState)
         The weights, and the states of the parts.
+    has_unit_step : bool, default=True
+        Whether η = 1 is a full step of all parts.
     """
 
-    def __init__(self, parts: list[tuple[float, FieldState]]) -> None:
-        self.parts = parts
+    def __init__(
+        self, parts: list[tuple[float, FieldState]], *, has_unit_step: bool = True
+    ) -> None:
+        self.parts, self.has_unit_step = parts, has_unit_step
         self._velocity = _Sum([(factor, part.velocity) for factor, part in parts])
 
     @property
@@ -200,8 +210,11 @@ class SumState(FieldState):
         return np.sum([factor * part.divergence() for factor, part in self.parts], axis=0)
 
     def full_step(self) -> float:
-        """That of the first part, whose defaults are the sum's; see `FieldState.full_step`."""
-        return self.parts[0][1].full_step()
+        """A step that is full for the parts together; see `FieldState.full_step`."""
+        if self.has_unit_step:
+            return 1.0
+        pace = sum(abs(a) / (part.full_step() or np.inf) for a, part in self.parts)
+        return 1 / pace if pace else 0.0
 
     def noise_to_signal(self) -> float | None:
         """Ratio of a single part; of several it is not known. See `FieldState.noise_to_signal`."""

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from skflow._utils import check_rows, warn
 from skflow.alignment import gaussian_base
+from skflow.fields import make_field
 from skflow.flow._target import CovariateRatio, kept_columns
 from skflow.kernels import log_kernel_density
 from skflow.schedules import resolve_bandwidth
@@ -94,6 +95,11 @@ def draw_given(
     drawn : ndarray of shape (n_samples, n_drawn)
         One draw of y for every row of given values.
     """
+    if flow is not None and not make_field(flow.field).is_normalized:
+        raise ValueError(
+            f"given does not work with {flow!r}: where all rows have the same given values their "
+            "repulsion outweighs the target's attraction. Choose SDFlowSampler()."
+        )
     weight, n = weight / weight.sum(), len(given)
     given = np.tile(given, (-(-max(least, n) // n), 1))[: max(least, n)]
     is_moved = flow is not None and 1 / np.sum(weight**2) > FEW_ROWS
@@ -116,7 +122,8 @@ def draw_given(
     with warnings.catch_warnings():  # of given values that are rare in the target
         warnings.simplefilter("ignore", UserWarning)
         flow.fit(np.hstack([R, S]), sample_weight=weight)
-        return (at_given + flow.transform(np.hstack([start, s]))[:, :d])[:n]
+        moved = np.asarray(flow.transform(np.hstack([start, s])))  # a frame, if that was set
+        return (at_given + moved[:, :d])[:n]
 
 
 def given_values(
@@ -148,10 +155,11 @@ def given_values(
         If ``given`` is no such thing, a column is not there or none is left to be drawn, or there
         are not n finite values.
     """
-    if not hasattr(given, "keys") or not len(given.keys()):
+    keys = list(given.keys() if hasattr(given, "keys") else getattr(given, "columns", ()))
+    if not keys:
         raise ValueError(f"given must be a dict {{column: value}} or a DataFrame, got {given!r}.")
     found = {}
-    for key in given.keys():  # noqa: SIM118 (frames iterate over anything)
+    for key in keys:
         (column,) = kept_columns([key], n_features, names, name="given")
         found[int(column)] = values_of(given[key], n, key)
     columns = kept_columns(list(found), n_features, None, name="given")
@@ -176,8 +184,8 @@ def warn_outside(name: Any, values: Any, low: Any, high: Any) -> None:
     for value in (values.min(), values.max()):
         if not low <= value <= high:
             warn(
-                f"given: {name!r} is {value}, outside of the target's range, {low} to {high}: such "
-                "rows go where the nearest values lead."
+                f"given: {name!r} is {value}, outside of the target's range, {low} to {high}: what "
+                "is known of the rows nearest to it is extended to there, along a straight line."
             )
             return
 

@@ -108,6 +108,10 @@ class Groups(FieldState):
             parallel_for(len(self.states), group, n_threads)
         return v
 
+    def full_step(self) -> float:
+        """The least of the groups; see `FieldState.full_step`."""
+        return min(state.full_step() for state in self.states)
+
     def noise_to_signal(self) -> float | None:
         """Mean ratio of the groups; see `FieldState.noise_to_signal`."""
         ratios = [state.noise_to_signal() for state in self.states]

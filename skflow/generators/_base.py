@@ -190,6 +190,11 @@ class BaseGenerator(GeneratorTraining):
 
     def _check_parameters(self) -> None:
         self._check_step_parameters()
+        if self._auto().noise_is_fixed:
+            raise ValueError(
+                f"field={self.field!r} is for samplers: a generator answers with the mean over its "
+                "noise, and draws rows together. Choose source='kernel' or 'learned'."
+            )
         check_count(self.batch_size, name="batch_size")
         check_count(self.window, name="window")
         check_count(self.n_iter_no_change, name="n_iter_no_change")

@@ -49,7 +49,8 @@ class MMDFlowSampler(FieldSampler):
         Noise schedule: the bandwidths σ_k, from wide to narrow, see `make_schedule`; "auto" is the
         method's own.
     noise : str, Schedule, array-like, callable or None, default=None
-        The noise levels β_k; None is the bandwidths.
+        The noise levels β_k, of two draws unless ``n_noise`` says otherwise; None is the
+        bandwidths, and no draws.
     n_steps : int, default=500
         Number of steps.
     step_size : float, array of shape (n_steps,) or "auto", default="auto"
@@ -62,8 +63,7 @@ class MMDFlowSampler(FieldSampler):
     align : {"auto", "affine", None}, default="auto"
         "affine" begins with the optimal map between the Gaussians of source and target.
     n_noise : int or "auto", default="auto"
-        Noise draws averaged in a step, in antithetic pairs; 0 injects no noise. "auto" is 0, and 2
-        if ``noise`` is given.
+        Noise draws averaged in a step, in antithetic pairs; 0 injects no noise.
     batch_size : int, None or "auto", default="auto"
         Rows that a step's means are estimated from; None is all, "auto" groups of 2000.
     base : {"gaussian", "uniform"}, array-like or callable, default="gaussian"

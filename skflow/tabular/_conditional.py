@@ -36,6 +36,7 @@ __all__ = ["as_in_target", "check_given", "draw_rows_given", "filled", "impute_r
 # times that every column is drawn by the regression alone, which soon forgets where it started,
 # and then by the flow
 LINEAR_ROUNDS, ROUNDS = 20, 3
+ROUNDING = 1e-6  # relative, of given values by the target's dtype
 
 
 class SeparateColumns:
@@ -165,14 +166,31 @@ def filled(column: pandas.Series, drawn: pandas.Series) -> pandas.Series:
     column : Series of shape (n_rows,)
         A copy.
     """
+    pandas = import_pandas()
     absent = np.flatnonzero(column.isna())
     values = drawn.reindex(absent)
-    if isinstance(column.dtype, import_pandas().CategoricalDtype):
-        new = [v for v in values.unique() if v not in column.cat.categories]
-        column = column.cat.add_categories(new)
+    if isinstance(column.dtype, pandas.CategoricalDtype):
+        column = _with_categories(column, values)
+    elif pandas.api.types.is_integer_dtype(column.dtype):
+        values = values.astype("float64").round()
     column = column.copy()
-    column.iloc[absent] = values.astype(column.dtype).array
+    try:
+        column.iloc[absent] = values.astype(column.dtype).array
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(
+            f"column {column.name!r} of the table has the dtype {column.dtype}, which cannot hold "
+            f"what was drawn from the target ({error}): give it the target's dtype."
+        ) from None
     return column
+
+
+def _with_categories(column: pandas.Series, values: pandas.Series) -> pandas.Series:
+    """A column that knows the values' categories, in the target's order if it knows them all."""
+    known = column.cat.categories
+    new = [v for v in values.unique() if v not in known]
+    if new and hasattr(values, "cat") and known.isin(values.cat.categories).all():
+        return column.cat.set_categories(values.cat.categories)
+    return column.cat.add_categories(new)
 
 
 def draw_rows_given(
@@ -211,12 +229,14 @@ def draw_rows_given(
     codes = SeparateColumns(target, weight, kinds, missing=True)
     Z, weight = codes.encode(target, rng), weight / weight.sum()
     rest = [c for c in target.columns if c not in given.columns]
-    y, c = (np.concatenate([codes.places[x] for x in part]) for part in (rest, given.columns))
-    whitening = HalfWhitening(Z[:, y], weight)
+    none = [np.empty(0, int)]
+    y, c = (np.concatenate(none + [codes.places[x] for x in p]) for p in (rest, given.columns))
     samples = np.zeros((len(given), codes.width))
     at = codes.encode(given)[:, c]
-    R = draw_given(flow, whitening.apply(Z[:, y]), Z[:, c], weight, at, rng, least=least)
-    samples[:, y] = whitening.inverse(R)
+    if len(y):  # nothing is left to be drawn of columns that are constant
+        whitening = HalfWhitening(Z[:, y], weight)
+        R = draw_given(flow, whitening.apply(Z[:, y]), Z[:, c], weight, at, rng, least=least)
+        samples[:, y] = whitening.inverse(R)
     values = {x: codes.decode(samples[:, codes.places[x]], x) for x in rest}
     drawn = import_pandas().DataFrame(values)
     return drawn.join(given.reset_index(drop=True))[list(target.columns)]
@@ -242,8 +262,10 @@ def check_given(given: Any, n: int, columns: list) -> pandas.DataFrame:
     if not isinstance(given, Mapping):
         given = to_pandas(given, "given")[0]
     names = list(given.keys())
+    if not names:
+        raise ValueError("given is empty: name at least one column, or leave it out.")
     unknown = [c for c in names if c not in columns]
-    if unknown or not names:
+    if unknown:
         raise ValueError(
             f"given names {quoted(unknown)}, which the target does not have. Known: "
             f"{quoted(columns)}."
@@ -299,4 +321,14 @@ def as_in_target(
         elif len(present) and len(is_there):
             warn_outside(c, present, is_there.min(), is_there.max())
         made[c] = kind.write(plain)
-    return import_pandas().DataFrame(made)
+        if kind.is_number and len(present):
+            kept = kind.read(made[c])[plain.notna()].to_numpy(float)
+            there = present.to_numpy(float)
+            changed = np.abs(kept - there) > ROUNDING * np.abs(there)
+            if changed.any():
+                lost = quoted(present[changed].unique().tolist())
+                raise ValueError(
+                    f"given has the value(s) {lost} of {c!r}, which the target's dtype "
+                    f"{target[c].dtype} cannot hold."
+                )
+    return import_pandas().DataFrame(made, index=given.index)

@@ -138,7 +138,7 @@ def test_parameters_of_a_loss_are_searched():
     flow = DiscriminatorFlowSampler().set_params(loss="hinge", loss__penalty=0.5, critic__alpha=1)
     assert (flow.loss.name, flow.loss.penalty, flow.critic.alpha) == ("hinge", 0.5, 1)
     gan = GANGenerator().set_params(loss__center=1.0)
-    assert (gan.loss.name, gan.loss.center) == ("non_saturating", 1.0)
+    assert (gan.loss.name, gan.loss.center) == ("wasserstein", 1.0)
 
 
 def test_bad_losses_are_refused():

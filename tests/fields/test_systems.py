@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 from sklearn.svm import SVR
 
-from skflow import SDFlowSampler
+from skflow import SDFlowGenerator, SDFlowSampler
 from skflow.datasets import make_question_mark, make_ring
 from skflow.fields import (
     CriticGradient,
@@ -457,3 +457,15 @@ def test_fields_without_a_divergence_say_so(tables):
         run.velocity(Y, Y, SIGMA)
         with pytest.raises(TypeError, match="has no divergence"):
             run.divergence()
+
+
+def test_observed_differences_refuse_what_shrinks(tables):
+    X, _ = tables
+    field = DenoiserDifference("kernel", source="observed")
+    for n_noise in (0, 2):
+        with pytest.raises(ValueError, match=f"n_noise={n_noise}: .* leave n_noise at 'auto'"):
+            SDFlowSampler(field, n_noise=n_noise).fit(X)
+    with pytest.raises(ValueError, match=r"weights=\(2, 1\): an observed difference keeps"):
+        velocity(DenoiserDifference("kernel", source="observed", weights=(2, 1)), X, X)
+    with pytest.raises(ValueError, match="is for samplers: a generator answers with the mean"):
+        SDFlowGenerator(field=field).fit(X)

@@ -61,3 +61,21 @@ def test_mmd_flow_arrives(start, seed):
     rows = flow.sample(500) if start == "own base" else flow.transform(source)
     # with the first displacement a tenth of the radius it was at 9 to 14
     assert energy_distance(rows, held_out) < 2 * energy_floor(held_out, len(rows))
+
+
+@pytest.mark.parametrize("unit", [0.01, 100.0])
+def test_mmd_flow_of_groups_does_not_depend_on_the_unit(unit):
+    target, source = make_ring(2200, random_state=0), make_ring(2200, radius=3, random_state=1)
+    flow = MMDFlowSampler(n_steps=10, random_state=0)
+    moved = flow.fit(target).transform(source)
+    assert np.abs(moved - source).max() > 1
+    other = flow.fit(unit * target).transform(unit * source)
+    np.testing.assert_allclose(other / unit, moved, atol=1e-6)
+
+
+@pytest.mark.parametrize("weight", [0.1, 1.0, 10.0])
+def test_a_weighted_mmd_takes_the_same_steps(weight):
+    target, source = make_ring(200, random_state=0), make_ring(200, radius=3, random_state=1)
+    moved = MMDFlowSampler(n_steps=10, random_state=0).fit(target).transform(source)
+    flow = SDFlowSampler(WeightedSum([(weight, "mmd")]), n_steps=10, random_state=0)
+    np.testing.assert_allclose(flow.fit(target).transform(source), moved, atol=1e-6)
