@@ -7,6 +7,10 @@ It is the direction, in the unit ball of the kernel's space of vector fields, in
 fastest: Stein variational gradient descent (SVGD). ``b² = med²/(2 log(n + 1))`` by default, med
 being the median distance between moving rows. In units of a displacement: σ² times the usual.
 
+Scores are averaged with weights that sum to the mean of the kernel, ``k(z) = E k(z, y)``, far below
+one in many columns. So steps by default are ``η = 1 / (2 max_i k(z_i))``: no row goes further than
+half the way of its score, because rows that repel each other both move.
+
 References
 ----------
 Liu, Q. and Wang, D. (2016). Stein Variational Gradient Descent. arXiv:1608.04471.
@@ -28,7 +32,7 @@ from skflow._utils import check_tolerance
 from skflow.bandwidth import resolve_bandwidth
 from skflow.fields._base import ALL_ROWS, FieldState, FlowDefaults, Limits
 from skflow.fields._denoisers import make_denoiser
-from skflow.fields._kernel import Formula, KernelField, KernelState
+from skflow.fields._kernel import Formula, FrozenVelocity, KernelField, KernelState
 from skflow.fields._population import MovingRows, Population
 from skflow.fields._scores import NARROW
 from skflow.fields._terms import Term
@@ -112,6 +116,13 @@ class _Direction(Formula):
     b: float
 
     def __call__(self, Z: KernelSum, p: Population, q: MovingRows, sigma: float) -> NDArray:
+        return self.of(Z, p, q, sigma)[0]
+
+    def of(
+        self, Z: KernelSum, p: Population, q: MovingRows, sigma: float
+    ) -> tuple[NDArray, NDArray]:
+        """The velocity, and the mean of the kernel at the queries."""
+
         def own_values() -> NDArray:
             own = KernelSum(q.own)
             return np.hstack([self.D_p(own, p, q, sigma)[0] - q.own, q.own])
@@ -120,7 +131,7 @@ class _Direction(Formula):
         mean, log_sum = q.average(Z, self.b, values, own_values)
         d, k = Z.n_features, np.exp(log_sum)[:, None]
         v = k * (mean[:, :d] + (sigma / self.b) ** 2 * (Z.rows - mean[:, d:]))
-        return v.astype(Z.dtype)
+        return v.astype(Z.dtype), k
 
 
 class _SteinState(KernelState):
@@ -134,13 +145,20 @@ class _SteinState(KernelState):
         bandwidth: Any,
     ) -> None:
         super().__init__(target, rng, limits, tol)
-        self.D_p, self.bandwidth = D_p, bandwidth
+        self.D_p, self.bandwidth, self._full_step = D_p, bandwidth, 1.0
 
     def velocity(self, Z: NDArray, Y: NDArray, sigma: float, step: int = 0) -> NDArray:
         queries, p, q = self._populations(Z, Y, sigma)
         pull = self.D_p(q.rows, p, q, sigma)[0] - q.rows.rows
-        v = _Direction(self.D_p, pull, self._bandwidth(q.rows.rows, q.n_rows))
-        return self._evaluated(v, queries, p, q, sigma)
+        direction = _Direction(self.D_p, pull, self._bandwidth(q.rows.rows, q.n_rows))
+        v, k = direction.of(queries, p, q, sigma)
+        self._full_step = 1 / (2 * float(k.max()))
+        self._last = FrozenVelocity(direction, p, q, sigma)
+        return v
+
+    def full_step(self) -> float:
+        """One over twice the largest mean of the kernel, by which scores are averaged."""
+        return self._full_step
 
     def _bandwidth(self, Y: NDArray, n_rows: int) -> float:
         if len(Y) < 2 or not np.ptp(Y, axis=0).any():
