@@ -198,7 +198,8 @@ def test_frames_of_polars():
     assert sum(filled.null_count().row(0)) == 0
     for column in table.columns:
         known = table[column].is_not_null()
-        assert filled[column].filter(known).equals(table[column].filter(known)), column
+        kept, there = filled[column].filter(known), table[column].filter(known)
+        assert kept.to_list() == there.to_list(), column  # old polars compares codes of categories
 
 
 def test_flows_of_ones_own():
