@@ -120,7 +120,8 @@ class FrozenVelocity:
 class KernelState(FieldState):
     """Prepares both populations, or a batch of each, for the formula of a field.
 
-    A derived state begins its ``velocity`` with ``_populations``, and ends it with ``_evaluated``.
+    A derived state begins its ``velocity`` with ``_populations``, and ends it with ``_evaluated``,
+    or with ``_keep`` where the velocity and its full step share their sums.
 
     Parameters
     ----------
@@ -172,8 +173,18 @@ class KernelState(FieldState):
         self, v: Formula, Z: KernelSum, p: Population, q: MovingRows, sigma: float
     ) -> NDArray:
         """The velocity by a formula, which is kept."""
-        self._last = FrozenVelocity(v, p, q, sigma)
+        self._keep(v, p, q, sigma)
         return v(Z, p, q, sigma)
+
+    def _keep(
+        self, v: Formula, p: Population, q: MovingRows, sigma: float, *, full_step: float = 1.0
+    ) -> None:
+        """Keep the formula of this step, and how long a full step is along it."""
+        self._last, self._full_step = FrozenVelocity(v, p, q, sigma), full_step
+
+    def full_step(self) -> float:
+        """Full step of the last evaluation; 0 if no row felt another."""
+        return self._full_step
 
     def _target(self) -> KernelSum:
         """The target rows of this flow: all, or as many as it may use, drawn once."""

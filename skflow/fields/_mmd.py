@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 
 from skflow._utils import check_tolerance
 from skflow.fields._base import ALL_ROWS, FieldState, FlowDefaults, Limits
-from skflow.fields._kernel import Formula, FrozenVelocity, KernelField, KernelState
+from skflow.fields._kernel import Formula, KernelField, KernelState
 from skflow.fields._population import Means, MovingRows, Population
 from skflow.kernels import KernelSum
 from skflow.schedules import LinearSchedule
@@ -95,29 +95,22 @@ class MMDGradient(KernelField):
 
 class _Gradient(Formula):
     def __call__(self, Z: KernelSum, p: Population, q: MovingRows, sigma: float) -> NDArray:
-        return self.of(p.gradient(Z, sigma), q.gradient(Z, sigma), q.rows.radius / sigma**2)
+        return self.of(p.gradient(Z, sigma), q.gradient(Z, sigma), q, sigma)
 
-    def of(self, at_p: Means, at_q: Means, largest: float) -> NDArray:
-        """The velocity, given gradients and sums of both sides, and how large a term can be."""
+    def of(self, at_p: Means, at_q: Means, q: MovingRows, sigma: float) -> NDArray:
+        """The velocity, given gradients and sums of both sides."""
         (pull, S_p), (push, S_q) = at_p, at_q
         v = pull - push
         # What rounding leaves of two equal terms is no velocity: a long step would magnify it.
-        rounding = LAST_PLACES * np.finfo(v.dtype).eps * (S_p + S_q) * largest
+        rounding = LAST_PLACES * np.finfo(v.dtype).eps * (S_p + S_q) * q.rows.radius / sigma**2
         v[np.linalg.norm(v, axis=1) <= rounding] = 0
         return v
 
 
 class _MMDState(KernelState):
-    _full_step = 1.0
-
     def velocity(self, Z: NDArray, Y: NDArray, sigma: float, step: int = 0) -> NDArray:
         queries, p, q = self._populations(Z, Y, sigma)
         at_p, at_q = p.gradient(queries, sigma), q.gradient(queries, sigma)
-        felt = float((at_p[1] + 2 * at_q[1]).max())
-        self._full_step = 2 * sigma**2 / felt if felt else 0.0  # nothing is felt that far away
-        self._last = FrozenVelocity(_Gradient(), p, q, sigma)
-        return _Gradient().of(at_p, at_q, q.rows.radius / sigma**2)
-
-    def full_step(self) -> float:
-        """About the longest step that descends, in units of a length squared."""
-        return self._full_step
+        v, felt = _Gradient(), float((at_p[1] + 2 * at_q[1]).max())
+        self._keep(v, p, q, sigma, full_step=2 * sigma**2 / felt if felt else 0.0)
+        return v.of(at_p, at_q, q, sigma)

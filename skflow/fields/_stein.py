@@ -32,7 +32,7 @@ from skflow._utils import check_tolerance
 from skflow.bandwidth import resolve_bandwidth
 from skflow.fields._base import ALL_ROWS, FieldState, FlowDefaults, Limits
 from skflow.fields._denoisers import make_denoiser
-from skflow.fields._kernel import Formula, FrozenVelocity, KernelField, KernelState
+from skflow.fields._kernel import Formula, KernelField, KernelState
 from skflow.fields._population import MovingRows, Population
 from skflow.fields._scores import NARROW
 from skflow.fields._terms import Term
@@ -145,20 +145,16 @@ class _SteinState(KernelState):
         bandwidth: Any,
     ) -> None:
         super().__init__(target, rng, limits, tol)
-        self.D_p, self.bandwidth, self._full_step = D_p, bandwidth, 1.0
+        self.D_p, self.bandwidth = D_p, bandwidth
 
     def velocity(self, Z: NDArray, Y: NDArray, sigma: float, step: int = 0) -> NDArray:
         queries, p, q = self._populations(Z, Y, sigma)
         pull = self.D_p(q.rows, p, q, sigma)[0] - q.rows.rows
         direction = _Direction(self.D_p, pull, self._bandwidth(q.rows.rows, q.n_rows))
         v, k = direction.of(queries, p, q, sigma)
-        self._full_step = 1 / (2 * float(k.max()))
-        self._last = FrozenVelocity(direction, p, q, sigma)
+        felt = 2 * float(k.max())
+        self._keep(direction, p, q, sigma, full_step=1 / felt if felt else 0.0)
         return v
-
-    def full_step(self) -> float:
-        """One over twice the largest mean of the kernel, by which scores are averaged."""
-        return self._full_step
 
     def _bandwidth(self, Y: NDArray, n_rows: int) -> float:
         if len(Y) < 2 or not np.ptp(Y, axis=0).any():

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skflow.fields._base import FieldState, Limits
-from skflow.fields._kernel import Formula, FrozenVelocity, KernelState
+from skflow.fields._kernel import Formula, KernelState
 from skflow.fields._population import MovingRows, Population
 from skflow.kernels import GAUSSIAN, KernelSum, RadialKernel
 
@@ -230,7 +230,7 @@ class DifferenceState(KernelState):
         D_q, at_q = self.D_q.updated(queries, q, q, sigma)
         formula = Difference(D_p, D_q, self.weight)
         self.step = _Step(Z, p, q, sigma, formula, (at_p, at_q))
-        self._last = FrozenVelocity(formula, p, q, sigma)
+        self._keep(formula, p, q, sigma)
         return formula.of(at_p, at_q)
 
     def _begin_step(self, Z: NDArray, sigma: float) -> None:

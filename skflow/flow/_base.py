@@ -11,6 +11,7 @@ Weber, R. (2023). The Score-Difference Flow for Implicit Generative Modeling. ar
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC
 from collections.abc import Callable
 from numbers import Integral
@@ -120,11 +121,10 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, NamedPartsMixin, ABC):
                 f"step has {auto.n_noise} draw of noise: leave n_noise at 'auto'."
             )
         own_steps = self.first_step_norm is not None or not is_auto(self.step_size)
-        return FlowDefaults(
-            schedule=auto.schedule,
+        return dataclasses.replace(
+            auto,
             align=auto.align if is_auto(self.align) else self.align,
             n_noise=n_noise,
-            step_size=auto.step_size,
             # noise that is added to the rows changes what a velocity consists of
             shrinkage=0.0 if own_steps or n_noise > 0 else auto.shrinkage,
         )

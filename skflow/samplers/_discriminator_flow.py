@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skflow._utils import check_rows, draw_rows, warn
 from skflow.alignment import Affine, affine_map, apply_affine
-from skflow.fields import Discriminator, FlowDefaults
+from skflow.fields import Discriminator
 from skflow.flow._marginals import unlike_marginals
 from skflow.samplers._base import BaseSampler
 
@@ -152,9 +151,6 @@ class DiscriminatorFlowSampler(BaseSampler):
 
     def _step_sizes(self) -> NDArray:
         return self._defaults().step_size(self.n_steps)
-
-    def _defaults(self) -> FlowDefaults:
-        return replace(self.field.defaults(), align="affine")
 
     def _new_field(self, X_source: ArrayLike | None) -> Discriminator:
         """The field, told what rows begin the way: those of the base, on the target's Gaussian."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from skflow.fields import Field, FlowDefaults, Stein
+from skflow.fields import Field, Stein
 from skflow.samplers._score_sampler import ScoreSampler
 
 __all__ = ["SVGDSampler"]
@@ -108,6 +108,3 @@ class SVGDSampler(ScoreSampler):
     def field(self) -> Field:  # chosen, not a parameter
         """Stein's direction."""
         return Stein(self.denoiser, self.bandwidth)
-
-    def _auto(self) -> FlowDefaults:
-        return self.field.defaults()

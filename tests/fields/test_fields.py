@@ -19,10 +19,12 @@ from skflow.fields import (
     Stein,
     make_field,
 )
+from skflow.fields._conditional import ConditionalState
 from skflow.fields._population import MovingRows
 from skflow.fields._sum import SumState
 from skflow.fields._terms import DifferenceState, Mean
 from skflow.flow import LiveFlow, StepSizes
+from skflow.flow._groups import Groups
 from skflow.kernels import KernelSum, kernel_gradient, kernel_mean, log_kernel_density
 from skflow.metrics import maximum_mean_discrepancy
 
@@ -455,3 +457,18 @@ def test_a_row_in_its_own_place_has_its_own_velocity(tables, name):
     run = begin(ROWS[name], X, 0.3, by_row=True)
     v = run.velocity(Y, Y, 0.3)
     np.testing.assert_array_equal(run.frozen()(Y, np.arange(len(Y)), Y), v)
+
+
+@pytest.mark.parametrize("name", ["mmd", "stein"])
+def test_queries_that_feel_nothing_have_no_step(name):
+    X, Y = np.zeros((5, 2)), np.random.default_rng(0).normal(size=(4, 2))
+    state = make_field(name).fit(X, np.array([1.0])).start(np.random.default_rng(0))
+    v = state.velocity(Y + 1e6, Y, 1.0)
+    assert state.full_step() == 0
+    np.testing.assert_array_equal(v, 0)
+
+
+@pytest.mark.parametrize("wrapper", [ConditionalState, Groups, SumState])
+def test_states_of_states_answer_for_the_full_step_themselves(wrapper):
+    # what is inherited would be that of a displacement, whatever the state that moves
+    assert {"velocity", "frozen", "renew", "full_step", "noise_to_signal"} <= set(vars(wrapper))
