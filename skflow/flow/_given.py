@@ -116,14 +116,21 @@ def draw_given(
     if not is_moved or (np.sqrt(weight @ R**2) <= EXACT * scale).all():
         return (at_given + start)[:n]
     S, s = (C, given) if is_near else _summary(C, given, at_target, at_given, weight)
-    d = Y.shape[1]
-    flow.set_params(condition_on=list(range(d, d + S.shape[1])))
     flow.set_params(random_state=int(rng.integers(2**31)))
+    return (at_given + _moved(flow, R, S, weight, start, s))[:n]
+
+
+def _moved(
+    flow: Any, R: NDArray, S: NDArray, weight: NDArray, start: NDArray, s: NDArray
+) -> NDArray:
+    """Residuals moved onto those of the target, R, given s as R is given S."""
+    d = R.shape[1]
+    flow.set_params(condition_on=list(range(d, d + S.shape[1])))
     with warnings.catch_warnings():  # of given values that are rare in the target
         warnings.simplefilter("ignore", UserWarning)
         flow.fit(np.hstack([R, S]), sample_weight=weight)
-        moved = np.asarray(flow.transform(np.hstack([start, s])))  # a frame, if that was set
-        return (at_given + moved[:, :d])[:n]
+        # a frame, if that was set
+        return np.asarray(flow.transform(np.hstack([start, s])))[:, :d]
 
 
 def given_values(
