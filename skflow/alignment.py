@@ -33,6 +33,7 @@ __all__ = [
     "affine_map",
     "apply_affine",
     "conditional_map",
+    "drawn_in",
     "even_uniform",
     "gaussian_base",
     "told_apart",
@@ -236,6 +237,39 @@ def apply_affine(Y: NDArray, affine: Affine | None) -> NDArray:
     for j, row in enumerate(A):  # not a matrix product, which may round by position
         moved += deviation[:, j, None] * row
     return moved.astype(Y.dtype)
+
+
+def drawn_in(Y: NDArray, reach: float, kept: NDArray) -> NDArray:
+    """Move rows that are farther from the origin than ``reach`` straight towards it, up to there.
+
+    Parameters
+    ----------
+    Y : ndarray of shape (n_rows, n_features)
+        Rows.
+    reach : float
+        The largest distance.
+    kept : ndarray of int
+        Columns that stay, and do not count.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_rows, n_features)
+        Rows within reach, each moved by itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.alignment import drawn_in
+    >>> drawn_in(np.array([[3.0, 4.0], [0.3, 0.4]]), 1.0, np.array([], dtype=int))
+    array([[0.6, 0.8],
+           [0.3, 0.4]])
+    """
+    moved = np.delete(np.arange(Y.shape[1]), kept)
+    distance = np.linalg.norm(Y[:, moved], axis=1)
+    is_far = np.flatnonzero(distance > reach)
+    Y = Y.copy()
+    Y[np.ix_(is_far, moved)] *= (reach / distance[is_far, None]).astype(Y.dtype)
+    return Y
 
 
 def told_apart(

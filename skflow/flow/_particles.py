@@ -19,7 +19,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skflow._utils import check_rows, draw_evenly, is_auto, lexicographic_order, lookup, progress
-from skflow.alignment import ALIGNMENTS, Affine, apply_affine, conditional_map, told_apart
+from skflow.alignment import (
+    ALIGNMENTS,
+    Affine,
+    apply_affine,
+    conditional_map,
+    drawn_in,
+    told_apart,
+)
 from skflow.fields._conditional import ConditionalState
 from skflow.flow._base import BaseFlow
 from skflow.flow._callbacks import FitTask
@@ -102,7 +109,7 @@ class ParticleFlow(BaseFlow):
         recording = self._recording
         if recording is not None:
             flow = Replay(recording, recording.nearest(Y))
-            return self._loop(flow, apply_affine(Y, recording.affine)), slice(None), self._view
+            return self._loop(flow, self._aligned(Y, recording.affine)), slice(None), self._view
         # rows of a base are nobody's, and even: whatever they follow, nothing of theirs is lost
         sizes = self._new_step_sizes(self._fitted_defaults.shrinkage if is_source else 0.0)
         order = lexicographic_order(Y)
@@ -129,7 +136,7 @@ class ParticleFlow(BaseFlow):
         recording: Recording | None = None,
     ) -> Iterator[NDArray]:
         """Move sorted rows as a population, and record their flow if there is a recording."""
-        Y = apply_affine(Y, affine)
+        Y = self._aligned(Y, affine)
         field, kept = view.field, view.kept
         if field.sees_source:
             Y = told_apart(Y, DITHER * self.sigmas_[-1], rng, kept)
@@ -158,6 +165,18 @@ class ParticleFlow(BaseFlow):
                 target = view.rows, view.weight, view.kept
                 return conditional_map(Y, *target, self._first_level(), weight)
             return self._align(Y, weight)
+
+    def _aligned(self, Y: NDArray, affine: Affine | None) -> NDArray:
+        """Rows where their flow begins.
+
+        Attraction that is not normalised hardly pulls a row that is farther out than the target and
+        alone: such rows begin at the target's edge.
+        """
+        Y = apply_affine(Y, affine)
+        if affine is None or self.field_.is_normalized:
+            return Y
+        reach = np.linalg.norm(np.delete(self._target, self._kept, axis=1), axis=1).max()
+        return drawn_in(Y, float(reach), self._kept)
 
     def _align(self, Y: NDArray, weight: NDArray | None) -> Affine:
         align = lookup(ALIGNMENTS, self._fitted_defaults.align, name="align")
