@@ -20,6 +20,7 @@ from sklearn.preprocessing import FunctionTransformer
 from skflow import SDFlowGenerator, SDFlowSampler, TableTransport
 from skflow.metrics import energy_distance, energy_floor, nearest_neighbor_ratio
 from skflow.tabular import TableEncoder, common_step
+from skflow.tabular._numbers import Number
 
 every_seed = pytest.mark.parametrize("seed", range(3))
 
@@ -700,6 +701,18 @@ def test_columns_keep_what_they_share_together(is_frozen):
     assert has.mean() == pytest.approx((target["card"] == "yes").mean(), abs=0.004)
     for other in (moved["spent"] > 0, moved["visits"] > 0, moved["limit"].notna()):
         assert (other != has).mean() < 0.005  # measured 0.002; 0.02 without joint atoms
+
+
+@pytest.mark.parametrize("n_above", [0, 1, 4, 20])
+def test_rows_on_one_point_are_missing_all_or_none(n_above):
+    """Rows gathered on a joint atom have one flag, which is the limit that a share asks for."""
+    column = pd.Series(np.arange(500.0)).where(np.arange(500) >= 231)  # 231 are missing
+    codec = Number().fit(column)
+    block = codec.encode(column)
+    block[:, 1] = np.linspace(-1, 0, 500)
+    block[100:329, 1], block[:n_above, 1] = 1.0, 2.0
+    missing = codec.decode(block, codec.match(block)).isna().sum()
+    assert abs(missing - 231) <= max(1, n_above - 2)  # were n_above where the limit is the point
 
 
 def test_atoms_are_values_of_columns_not_coordinates():

@@ -132,7 +132,7 @@ class Number(Codec):
 
     def match(self, block: NDArray) -> NumberMatch:
         """Learn from moved rows how to give them the target's distribution."""
-        limit = float(np.quantile(block[:, -1], 1 - self._share)) if self.has_missing else np.inf
+        limit = _limit(block[:, -1], self._share) if self.has_missing else np.inf
         is_there = self._is_there(block, limit)
         if not self.n_values or not is_there.any():
             return NumberMatch(None, limit)
@@ -198,3 +198,13 @@ class Number(Codec):
         if kind in "mM":
             return pandas.Series(whole.astype(self.dtype))
         return pandas.Series(whole, dtype=self.dtype)
+
+
+def _limit(flags: NDArray, share: float) -> float:
+    """The value that as near as possible to a share of some numbers exceed.
+
+    Rows gathered on a joint atom have one number, and all of them exceed a limit or none does.
+    """
+    limit = float(np.quantile(flags, 1 - share))
+    limits = limit, float(np.nextafter(flags.dtype.type(limit), -np.inf))
+    return min(limits, key=lambda limit: abs(np.mean(flags > limit) - share))
