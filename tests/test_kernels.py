@@ -26,7 +26,8 @@ from skflow.kernels import (
 from skflow.kernels._cached import cached_balance
 from skflow.kernels._dense import SINGLE_TOL
 from skflow.kernels._pruned import pruning_pays
-from skflow.kernels._tiles import MOST_VALUES, TILE_ROWS, compiled, sum_exponentials
+from skflow.kernels._threads import parallel_for
+from skflow.kernels._tiles import MOST_VALUES, TILE_ROWS, compiled, exponential_sums
 
 
 @pytest.fixture(autouse=True, params=["compiled loops", "without numba"])
@@ -594,15 +595,16 @@ def test_balanced_sums_are_two_sums(dtype, sigma, distance, is_cached):
     D = np.exp(log_W - s[:, None]) @ x
     rows, queries = KernelSum(X, weight), KernelSum(Z)
     tol = {np.float32: 1e-6, np.float64: 1e-8}[dtype]
-    single = cached_balance(rows, queries, sigma, f, 1e-6, 2)
+    cached = cached_balance(rows, queries, sigma, f, 1e-6, 2)
     exact = rows.balance(queries, sigma, f)
     balanced = rows.balance(queries, sigma, f, tol=tol)
     # an exponent of single precision rounds by eps ‖z - x‖²/2σ²
     rounding = np.finfo(dtype).eps * (1 + log_K.min() ** 2) ** 0.5
     cases = [(exact, rounding), (balanced, rounding)]
-    if single is not None:
+    if cached is not None:
+        single = rows.balance(queries, sigma, f, tol=1e-6)
         cases.append((single, max(rounding, 1e-6)))
-    assert (single is not None) == is_cached  # some sums may be out of the range
+    assert (cached is not None) == is_cached  # some sums may be out of the range
     for (actual_g, actual_D, actual_s), error in cases:
         np.testing.assert_allclose(actual_g, g, rtol=0, atol=10 * error)
         np.testing.assert_allclose(actual_s, s, rtol=0, atol=10 * error)
@@ -617,8 +619,10 @@ def test_outliers_are_balanced_by_other_means(tol):
     rows, queries = KernelSum(X, rng.uniform(0.5, 2, 500)), KernelSum(Z)
     f = rng.normal(0, 1, 400)
     f[6], f[80] = 1e4, -30
-    kept = cached_balance(rows, queries, 1.0, f, tol, 1)
-    assert kept is not None
+    is_known, is_served = cached_balance(rows, queries, 1.0, f, tol, 1)[3:]
+    np.testing.assert_array_equal(np.flatnonzero(~is_known), [3, 70])
+    assert {5, 6} <= set(np.flatnonzero(~is_served))
+    kept = rows.balance(queries, 1.0, f, tol=tol)
     scales = 1 + np.abs(kept[0]), 1 + np.abs(X).max(), 1 + np.abs(kept[2])
     for a, b, scale in zip(kept, rows.balance(queries, 1.0, f), scales, strict=True):
         error = np.abs(a - b) / (scale[:, None] if a.ndim == 2 and np.ndim(scale) else scale)
@@ -631,8 +635,8 @@ def test_rows_at_every_distance_are_balanced_within_the_tolerance():
     X, Z = rng.standard_normal((900, 2)), rng.standard_normal((700, 2))
     X[:200, 0], X[:200, 1] = np.linspace(0, 20, 200), 0
     rows, queries, f = KernelSum(X), KernelSum(Z), np.zeros(700)
-    kept, exact = cached_balance(rows, queries, 1.0, f, 1e-6, 1), rows.balance(queries, 1.0, f)
-    assert kept is not None
+    assert cached_balance(rows, queries, 1.0, f, 1e-6, 1) is not None
+    kept, exact = (rows.balance(queries, 1.0, f, tol=tol) for tol in (1e-6, 0.0))
     assert exact[0].max() > 80  # minus the logarithms of their sums
     # sums up to e^80 and down to e^-80, were they taken for ordinary: 1.7e-6 at least
     assert np.abs(kept[0] - exact[0]).max() < 1e-6
@@ -757,7 +761,9 @@ def test_sums_of_exponentials_against_their_formula(shape, dtype):
     most = MOST_VALUES[np.dtype(dtype)]
     for n_values in (1, 3, most, most + 1):
         V = rng.normal(size=(n_values, n_rows)).astype(dtype)
-        sums = sum_exponentials(A, B, V, 2, wide=False)
+        tiles = exponential_sums(A, B, V, wide=False)
+        parallel_for(len(tiles), tiles.add, 2)
+        sums = tiles.sums()
         a, b, v = (M.astype(dtype).astype(float) for M in (A, B, V))
         E = np.exp(a @ b)
         bound = np.finfo(dtype).eps * (E * (1 + np.abs(a) @ np.abs(b))) @ np.abs(v).T

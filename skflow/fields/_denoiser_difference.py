@@ -79,14 +79,13 @@ class _Refreshed(Term):
 
     def updated(
         self, Z: KernelSum, rows: Population, q: MovingRows, sigma: float
-    ) -> tuple[Term, Answer]:
+    ) -> tuple[Term, None]:
         if self.denoiser.is_updated:
             for _ in range(self.n_updates):
                 self.denoiser.update(rows.rows, self.rng)
         else:  # fitted anew, to as many rows as the target's was
             self.denoiser.update(rows.rows, self.rng, n_rows=self.denoiser.n_fitted)
-        D = Function(self.denoiser.snapshot())
-        return D, D(Z, rows, q, sigma)
+        return Function(self.denoiser.snapshot()), None
 
 
 def _kernel(field: DenoiserDifference, rng: np.random.Generator) -> Term:

@@ -60,9 +60,9 @@ class Term(ABC):
 
     def updated(
         self, Z: KernelSum, rows: Population, q: MovingRows, sigma: float
-    ) -> tuple[Term, Answer]:
-        """The term after it has learnt from a step, and its answer; most learn nothing."""
-        return self, self(Z, rows, q, sigma)
+    ) -> tuple[Term, Answer | None]:
+        """The term after it has learnt from a step, which most do not; its answer if it came up."""
+        return self, None
 
     @property
     def adversary(self) -> Any:
@@ -228,6 +228,7 @@ class DifferenceState(KernelState):
         self._begin_step(Z, sigma)
         D_p, at_p = self.D_p.updated(queries, p, q, sigma)
         D_q, at_q = self.D_q.updated(queries, q, q, sigma)
+        at_p, at_q = at_p or D_p(queries, p, q, sigma), at_q or D_q(queries, q, q, sigma)
         formula = Difference(D_p, D_q, self.weight)
         self.step = _Step(Z, p, q, sigma, formula, (at_p, at_q))
         self._keep(formula, p, q, sigma)

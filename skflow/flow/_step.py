@@ -80,9 +80,9 @@ class Flow(ABC):
         total = np.zeros_like(Y)
         for pair in range(0, n_noise, 2):
             noise = self.noise(Y) * Y.dtype.type(noise_level)
-            total += self.velocity(Y + noise, Y, sigma)
+            total += self.evaluate(Y + noise, Y, sigma, self.k)
             if pair + 1 < n_noise:
-                total += self.velocity(Y - noise, Y, sigma)
+                total += self.evaluate(Y - noise, Y, sigma, self.k)
         return total / n_noise
 
 

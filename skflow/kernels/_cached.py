@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from skflow.kernels._dense import ORDINARY, are_in_reach, dtype_of_values
 from skflow.kernels._rows import Rows
-from skflow.kernels._sums import kernel_sums
 from skflow.kernels._threads import parallel_for
 from skflow.kernels._tiles import (
     BLOCK_BYTES,
@@ -34,13 +33,18 @@ PROBED_ROWS = 8  # whose sums tell the size of all
 FEW = 0.25  # largest share of sums which are not ordinary, and are taken by other means
 
 
-# Longer than others: each way out has its own reason, and what follows needs all that is before.
 def cached_balance(
     rows: Rows, queries: Rows, sigma: float, f: NDArray, tol: float, n_threads: int
-) -> tuple[NDArray, NDArray, NDArray] | None:
-    """Return what `KernelSum.balance` does, see there; or None if two sums do better.
+) -> tuple[NDArray, NDArray, NDArray, NDArray, NDArray] | None:
+    """Balance as `KernelSum.balance` does, see there; None if two sums do better.
 
-    Sums out of the range of the values that are cached, those of outliers, are taken anew.
+    Returns
+    -------
+    log_weight, mean, log_sum : ndarrays
+        As there, the mean in float64.
+    is_known, is_served : ndarrays of bool of shape (n_rows,), (n_queries,)
+        Which rows' and which queries' sums are in the range of the values that are cached. Those of
+        outliers are not: they do not take part, and have to be summed by other means.
     """
     dtype = dtype_of_values(rows, queries.n_rows, tol)
     if queries.n_rows * rows.n_rows * dtype.itemsize > CACHED_BYTES:
@@ -52,63 +56,24 @@ def cached_balance(
     values = _Values(rows, queries, z, square, (rows.unit / sigma) ** 2, f, dtype)
     parallel_for(len(values.tiles), values.receive, n_threads)
     total = values.received.sum(axis=0)
-    good = _are_ordinary(total)
-    if np.mean(good) < 1 - FEW:
+    is_known = _are_ordinary(total)
+    if np.mean(is_known) < 1 - FEW:
         return None
-    total = np.where(good, total, 1.0)
-    values.weigh(np.where(good, rows.weight / total, 0.0))
+    total = np.where(is_known, total, 1.0)
+    values.weigh(np.where(is_known, rows.weight / total, 0.0))
     parallel_for(len(values.tiles), values.give, n_threads)
-    mean, mass = np.split(
-        join(values.given, queries.n_rows)[:, : rows.n_features + 1], [-1], axis=1
-    )
-    mass = mass[:, 0]
-    served = _are_ordinary(mass)
-    if np.mean(served) < 1 - FEW:
+    given = join(values.given, queries.n_rows)
+    mean, mass = given[:, : rows.n_features], given[:, rows.n_features]
+    is_served = _are_ordinary(mass)
+    if np.mean(is_served) < 1 - FEW:
         return None
-    mass = np.where(served, mass, 1.0)
-    g, s = values.shift - np.log(total), np.log(mass) - f
+    mass = np.where(is_served, mass, 1.0)
     D = mean / mass[:, None] * rows.unit + rows.center
-    if not good.all():
-        g[~good], D, s = _with_far_rows(rows, queries, sigma, f, ~good, D, s, tol, n_threads)
-    if not served.all():
-        D[~served], s[~served] = kernel_sums(
-            rows,
-            queries.rows[~served],
-            sigma,
-            log_weight=g,
-            log_scale=f[~served],
-            tol=tol,
-            n_threads=n_threads,
-        )
-    return g, D.astype(rows.dtype), s
+    return values.shift - np.log(total), D, np.log(mass) - f, is_known, is_served
 
 
 def _are_ordinary(sums: NDArray) -> NDArray:
     return np.asarray((sums > np.exp(-ORDINARY)) & (sums < np.exp(ORDINARY)))
-
-
-def _with_far_rows(
-    rows: Rows,
-    queries: Rows,
-    sigma: float,
-    f: NDArray,
-    is_far: NDArray,
-    D: NDArray,
-    s: NDArray,
-    tol: float,
-    n_threads: int,
-) -> tuple[NDArray, NDArray, NDArray]:
-    """Take the sums of some rows anew, and add their part to what the others give."""
-    far = Rows(rows.rows[is_far], rows.weight[is_far])
-    g = -kernel_sums(queries, far, sigma, log_weight=f, moment=False, tol=tol, n_threads=n_threads)[
-        1
-    ]
-    log_weight = g + np.log(rows.weight[is_far].sum())
-    D_far, s_far = kernel_sums(
-        far, queries, sigma, log_weight=log_weight, tol=tol, n_threads=n_threads
-    )
-    s_both = np.logaddexp(s, s_far)
-    return g, D + np.exp(s_far - s_both)[:, None] * (D_far - D), s_both
 
 
 class _Values:

@@ -23,16 +23,16 @@ import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from skflow.kernels._threads import parallel_for
+from skflow.kernels._threads import n_cores
 
-__all__ = ["exponential", "sum_exponentials"]
+__all__ = ["CompiledSums", "exponential"]
 
 if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]  # set when numba is imported
     raise ImportError("numba is told not to compile (NUMBA_DISABLE_JIT)")
 
 QUERIES = 128  # queries of a tile
 BLOCK = 1024  # rows whose terms add up in the values' precision, before they do in double
-TURNS = 8  # how often a thread comes for more work
+TURNS = 8  # how often a core comes for more work
 # What exponents have values in single precision: zero below, infinity above.
 SINGLE_RANGE = -127 * math.log(2), 128.01 * math.log(2)
 # A product and a sum may be one instruction, and 1 / 0 is no error.
@@ -182,8 +182,8 @@ def exponential(x: NDArray, out: NDArray) -> None:
     _in_place(out.reshape(-1))
 
 
-def sum_exponentials(A: NDArray, B: NDArray, V: NDArray, n_threads: int) -> NDArray:
-    """Sum ``V @ exp((A @ B)ᵀ)``; a query's bits depend on no other query.
+class CompiledSums:
+    """Sums ``V @ exp((A @ B)ᵀ)``, see `TileSums`; a query's bits depend on no other query.
 
     Parameters
     ----------
@@ -193,26 +193,27 @@ def sum_exponentials(A: NDArray, B: NDArray, V: NDArray, n_threads: int) -> NDAr
         Factors of the rows.
     V : ndarray of shape (n_values, n_rows), dtype of A
         What is summed.
-    n_threads : int
-        Number of threads.
-
-    Returns
-    -------
-    sums : ndarray of shape (n_queries, n_values), float64
-        Added up in double precision over blocks of rows.
     """
-    n_tiles, n_values = -(-len(A) // QUERIES), len(V)
-    Q = _padded(A, QUERIES).reshape(n_tiles, QUERIES, -1).swapaxes(1, 2)
-    Q, B, V = np.ascontiguousarray(Q), _padded(B, 4), _padded(V, 4)
-    out = np.zeros((n_tiles, len(V), QUERIES))
-    step = max(1, n_tiles // (TURNS * n_threads))
 
-    def some(i: int) -> None:
-        part = slice(i * step, (i + 1) * step)
-        _tiles(Q[part], B, V, out[part])
+    def __init__(self, A: NDArray, B: NDArray, V: NDArray) -> None:
+        n_tiles, self.shape = -(-len(A) // QUERIES), (len(A), len(V))
+        Q = _padded(A, QUERIES).reshape(n_tiles, QUERIES, -1).swapaxes(1, 2)
+        self.Q, self.B, self.V = np.ascontiguousarray(Q), _padded(B, 4), _padded(V, 4)
+        self.totals = np.zeros((n_tiles, len(self.V), QUERIES))
+        self.step = max(1, n_tiles // (TURNS * n_cores()))
 
-    parallel_for(-(-n_tiles // step), some, n_threads)
-    return out.swapaxes(1, 2).reshape(n_tiles * QUERIES, -1)[: len(A), :n_values]
+    def __len__(self) -> int:
+        return -(-len(self.Q) // self.step)
+
+    def add(self, i: int) -> None:
+        """Sum for some tiles; blocks of rows add up in double precision."""
+        part = slice(i * self.step, (i + 1) * self.step)
+        _tiles(self.Q[part], self.B, self.V, self.totals[part])
+
+    def sums(self) -> NDArray:
+        """The sums of all tiles in float64, (n_queries, n_values)."""
+        n_queries, n_values = self.shape
+        return self.totals.swapaxes(1, 2).reshape(-1, len(self.V))[:n_queries, :n_values]
 
 
 def _padded(M: NDArray, n_rows: int) -> NDArray:

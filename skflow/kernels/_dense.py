@@ -16,11 +16,11 @@ from skflow.kernels._rows import Rows
 from skflow.kernels._threads import parallel_for
 from skflow.kernels._tiles import (
     cut,
+    exponential_sums,
     join,
     query_factors,
     row_factors,
     stream_safely,
-    sum_exponentials,
 )
 
 __all__ = ["ORDINARY", "SLAB_ROWS", "DenseSums", "are_in_reach", "dtype_of_values"]
@@ -95,52 +95,60 @@ class DenseSums:
         """Averages at the queries, (n_queries, n_values), and logs of the sums."""
         mean = np.empty((len(Z), len(self.V) - 1), self.rows.dtype)
         log_sum = np.empty(len(Z))
-        n_slabs = -(-len(Z) // SLAB_ROWS)
-        inside, outside = (1, n_threads) if n_slabs >= MANY_SLABS else (n_threads, 1)
+        slabs = [slice(start, start + SLAB_ROWS) for start in range(0, len(Z), SLAB_ROWS)]
 
-        def slab(i: int) -> None:
-            part = slice(i * SLAB_ROWS, min((i + 1) * SLAB_ROWS, len(Z)))
+        def by_one_thread(i: int) -> None:
+            part = slabs[i]
+            scale = None if log_scale is None else log_scale[part]
+            mean[part], log_sum[part] = self(Z[part], scale, 1)
+
+        if len(slabs) >= MANY_SLABS:
+            parallel_for(len(slabs), by_one_thread, n_threads)
+            return mean, log_sum
+        for part in slabs:
             with np.errstate(over="ignore"):
                 z = self.rows.inside(Z[part])
                 square = np.einsum("ij,ij->i", z, z)
             scale = np.zeros(len(z)) if log_scale is None else log_scale[part] + self.top
-            good, A, s = self._fast(z, square, scale, inside)
+            good, gamma = self._are_accurate(square, scale)
+            averages, s = np.empty((len(z), len(self.V) - 1)), np.empty(len(z))
+            if good.any():
+                with np.errstate(over="ignore"):  # queries for which this matters are not good
+                    A = query_factors(z, gamma, scale - square * gamma / 2)
+                    tiles = exponential_sums(A, self.fast_B, self.V, wide=self.is_wide)
+                parallel_for(len(tiles), tiles.add, n_threads)
+                averages, s, in_range = self._averages(tiles.sums(), scale)
+                good &= in_range
             if not good.all():
-                A[~good], s[~good] = self._safe(z[~good], square[~good], inside)
-            mean[part], log_sum[part] = self._outside(A), s
-
-        parallel_for(n_slabs, slab, outside)
-        log_sum += self.top
+                averages[~good], s[~good] = self._safe(z[~good], square[~good], n_threads)
+            mean[part], log_sum[part] = self._outside(averages), s + self.top
         return mean, log_sum
 
     def _outside(self, A: NDArray) -> NDArray:
         """Averages in the values' own units."""
         return A
 
-    def _fast(
-        self, z: NDArray, square: NDArray, scale: NDArray, n_threads: int
-    ) -> tuple[NDArray, NDArray, NDArray]:
-        """Sum without a maximum pass; say for which queries that was accurate."""
-        rows, sigma, B, V = self.rows, self.sigma, self.fast_B, self.V
-        good, is_single = are_in_reach(rows, square, sigma), V.dtype != B.dtype
+    def _are_accurate(self, square: NDArray, scale: NDArray) -> tuple[NDArray, NDArray]:
+        """For which queries sums without a maximum pass are accurate; and 1/σ² of each."""
+        rows, sigma, B = self.rows, self.sigma, self.fast_B
+        good = are_in_reach(rows, square, sigma)
         with np.errstate(all="ignore"):  # σ may be too small to be squared: then none is good
-            gamma = np.full(len(z), sigma**-2.0 if sigma < HUGE else 0.0)
-            if is_single and not scale.any():  # no guess: only if all exponents are small
+            gamma = np.full(len(square), sigma**-2.0 if sigma < HUGE else 0.0)
+            if self.V.dtype != B.dtype and not scale.any():  # no guess: if all exponents are small
                 # the logarithm of a mean is at least the mean of the logarithms
                 bias = rows.weight @ (B[-1] - rows.log_weight)
                 good &= np.abs(bias - gamma / 2 * (square + rows.power)) < ORDINARY
-        if not good.any():
-            return good, np.empty((len(z), len(V) - 1)), np.empty(len(z))
-        with np.errstate(over="ignore"):  # the queries for which this matters are not good
-            A = query_factors(z, gamma, scale - square * gamma / 2)
-            sums = sum_exponentials(A, B, V, n_threads, wide=self.is_wide)
-        mass, info = sums[:, -1], np.finfo(V.dtype)
-        low, high = (
-            np.exp([-ORDINARY, ORDINARY]) if is_single else (info.tiny**SAFE, info.max**SAFE)
-        )
-        good &= (mass > low) & (mass < high)
+        return good, gamma
+
+    def _averages(self, sums: NDArray, scale: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+        """Averages, logs of the sums, and which of the sums are in the range of their precision."""
+        mass, info = sums[:, -1], np.finfo(self.V.dtype)
+        low, high = info.tiny**SAFE, info.max**SAFE
+        if self.V.dtype != self.fast_B.dtype:
+            low, high = np.exp([-ORDINARY, ORDINARY])
         with np.errstate(all="ignore"):
-            return good, sums[:, :-1] / mass[:, None], np.log(mass) - scale
+            averages, s = sums[:, :-1] / mass[:, None], np.log(mass) - scale
+        return averages, s, (mass > low) & (mass < high)
 
     def _safe(self, z: NDArray, square: NDArray, n_threads: int) -> tuple[NDArray, NDArray]:
         """Sum exponents in float64 under a running maximum: nothing over- or underflows."""

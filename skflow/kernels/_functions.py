@@ -14,8 +14,8 @@ from skflow._utils import (
 )
 from skflow.kernels._dense import SLAB_ROWS
 from skflow.kernels._kernel_sum import KernelSum, gradient_of
-from skflow.kernels._threads import compute_threads
-from skflow.kernels._tiles import cut, distance, distance_factors, join, stream
+from skflow.kernels._threads import compute_threads, parallel_for
+from skflow.kernels._tiles import TileSums, distance, distance_factors
 
 __all__ = ["kernel_gradient", "kernel_mean", "log_kernel_density", "mean_distance"]
 
@@ -242,8 +242,9 @@ def mean_distance(
     with compute_threads(n_jobs) as n_threads:
         for start in range(0, len(X), SLAB_ROWS):
             A, _ = distance_factors(X[start : start + SLAB_ROWS] - center)
-            totals = stream(cut(A, len(Y)), B, w[None], distance, n_threads)
-            means[start : start + SLAB_ROWS] = join(totals, len(A))[:, 0]
+            tiles = TileSums(A, B, w[None], distance)
+            parallel_for(len(tiles), tiles.add, n_threads)
+            means[start : start + SLAB_ROWS] = tiles.sums()[:, 0]
     return float(u @ means)
 
 

@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skflow.kernels._cached import cached_balance
-from skflow.kernels._dense import DenseSums, dtype_of_values
-from skflow.kernels._pruned import pruning_pays
+from skflow.kernels._dense import DenseMeans, DenseSums, dtype_of_values
+from skflow.kernels._pruned import PRUNED_ROWS, pruned_sums, pruning_pays
 from skflow.kernels._rows import Rows
-from skflow.kernels._sums import kernel_sums
 from skflow.kernels._threads import compute_threads
 
 __all__ = ["KernelSum", "gradient_of"]
@@ -67,17 +66,21 @@ class KernelSum(Rows):
         log_sum : ndarray of shape (n_queries,), float64
             s.
         """
+        z = Z.rows if isinstance(Z, Rows) else Z
+        bias = self.log_weight if log_weight is None else self.log_weight + log_weight
+        dtype = dtype_of_values(self, len(z), tol)
         with compute_threads() as n_threads:
-            return kernel_sums(
-                self,
-                Z,
-                sigma,
-                log_weight=log_weight,
-                log_scale=log_scale,
-                moment=moment,
-                tol=tol,
-                n_threads=n_threads,
-            )
+            if tol > 0 and min(self.n_rows, len(z)) >= PRUNED_ROWS:
+                queries = Z if isinstance(Z, Rows) else Rows(z)
+                if pruning_pays(self, queries, sigma, tol):
+                    at = queries, sigma, bias, tol
+                    return pruned_sums(self, *at, moment=moment, n_threads=n_threads)
+            if moment:
+                dense: DenseSums = DenseMeans(self, sigma, bias, dtype, is_wide=tol > 0)
+            else:
+                nothing = np.empty((self.n_rows, 0))
+                dense = DenseSums(self, sigma, bias, nothing, dtype, is_wide=tol > 0)
+            return dense(z, log_scale, n_threads)
 
     def balance(
         self, queries: KernelSum, sigma: float, f: NDArray, *, tol: float = 0.0
@@ -114,9 +117,36 @@ class KernelSum(Rows):
             if tol > 0 and not pruning_pays(self, queries, sigma, tol):
                 balanced = cached_balance(self, queries, sigma, f, tol, n_threads)
                 if balanced is not None:
-                    return balanced
+                    return self._completed(queries, sigma, f, tol, *balanced)
             g = -queries.sums(self, sigma, log_weight=f, moment=False, tol=tol)[1]
             return g, *self.sums(queries, sigma, log_weight=g, log_scale=f, tol=tol)
+
+    def _completed(
+        self,
+        queries: KernelSum,
+        sigma: float,
+        f: NDArray,
+        tol: float,
+        g: NDArray,
+        D: NDArray,
+        log_sum: NDArray,
+        is_known: NDArray,
+        is_served: NDArray,
+    ) -> tuple[NDArray, NDArray, NDArray]:
+        """What `cached_balance` returns, with the sums that are not ordinary taken anew."""
+        if not is_known.all():
+            far = KernelSum(self.rows[~is_known], self.weight[~is_known])
+            g[~is_known] = -queries.sums(far, sigma, log_weight=f, moment=False, tol=tol)[1]
+            log_weight = g[~is_known] + np.log(self.weight[~is_known].sum())
+            D_far, log_far = far.sums(queries, sigma, log_weight=log_weight, tol=tol)
+            log_both = np.logaddexp(log_sum, log_far)
+            D, log_sum = D + np.exp(log_far - log_both)[:, None] * (D_far - D), log_both
+        if not is_served.all():
+            some = queries.rows[~is_served], sigma
+            D[~is_served], log_sum[~is_served] = self.sums(
+                *some, log_weight=g, log_scale=f[~is_served], tol=tol
+            )
+        return g, D.astype(self.dtype), log_sum
 
     def average(
         self,

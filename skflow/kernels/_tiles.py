@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from skflow.kernels._threads import n_cores, parallel_for
 __all__ = [
     "BLOCK_BYTES",
     "TILE_ROWS",
+    "TileSums",
     "blocks",
     "buffer",
     "compiled",
@@ -25,13 +27,12 @@ __all__ = [
     "distance",
     "distance_factors",
     "exponential",
+    "exponential_sums",
     "join",
     "pad_rows",
     "query_factors",
     "row_factors",
-    "stream",
     "stream_safely",
-    "sum_exponentials",
 ]
 
 TILE_ROWS = 128  # queries of one tile, always padded to this many
@@ -111,35 +112,59 @@ def exponential(E: NDArray, dtype: np.dtype, out: NDArray | None = None) -> NDAr
     return out
 
 
-def sum_exponentials(A: NDArray, B: NDArray, V: NDArray, n_threads: int, *, wide: bool) -> NDArray:
-    """Sum ``V @ exp((A @ B)ᵀ)`` for all queries A in float64, (n_queries, n_values).
+class TileSums:
+    """Sums ``V @ kernel(Bᵀ @ Aᵀ)`` for all queries A, one tile of them after the other.
+
+    Parameters
+    ----------
+    A, B, V : ndarrays of shape (n_queries, k), (k, n_rows), (n_values, n_rows)
+        Factors of the queries and of the rows, and what is summed.
+    kernel : callable
+        A function of an array, which it may overwrite.
+    wide : bool, default=True
+        Whether a query's bits may depend on the others.
+    """
+
+    def __init__(
+        self,
+        A: NDArray,
+        B: NDArray,
+        V: NDArray,
+        kernel: Callable[[NDArray], NDArray],
+        *,
+        wide: bool = True,
+    ) -> None:
+        self.B, self.V, self.kernel, self.n_queries = B, pad_rows(V), kernel, len(A)
+        self.tiles = cut(A, B.shape[1] if wide else None)
+        self.totals = np.empty((*self.tiles.shape[:2], len(V), self.tiles.shape[3]))
+
+    def __len__(self) -> int:
+        return len(self.tiles)
+
+    def add(self, i: int) -> None:
+        """Sum over the blocks of B for one tile; the blocks add up in float64."""
+        A, total = self.tiles[i], np.zeros(1)
+        with np.errstate(over="ignore", invalid="ignore"):  # judged by the caller
+            for columns, E in blocks(A, self.B):
+                np.matmul(self.B[:, columns].T, A, out=E)
+                total = total + self.V[:, columns] @ self.kernel(E)
+        self.totals[i] = total[..., : self.totals.shape[2], :]
+
+    def sums(self) -> NDArray:
+        """The sums of all tiles in float64, (n_queries, n_values)."""
+        return join(self.totals, self.n_queries)
+
+
+def exponential_sums(A: NDArray, B: NDArray, V: NDArray, *, wide: bool) -> Any:
+    """Return `TileSums` of exponentials, compiled where that is faster.
 
     Exponents are taken in the dtype of B. In wide tiles a query's bits may depend on the others.
     """
+    A = A.astype(B.dtype)
     loops = compiled() if V.dtype == B.dtype and len(V) <= MOST_VALUES[B.dtype] else None
     if loops is not None:
-        return np.asarray(loops.sum_exponentials(A.astype(B.dtype), B, V, n_threads))
-    tiles = cut(A.astype(B.dtype), B.shape[1] if wide else None)
-    return join(stream(tiles, B, V, lambda E: exponential(E, V.dtype), n_threads), len(A))
-
-
-def stream(
-    A: NDArray, B: NDArray, V: NDArray, kernel: Callable[[NDArray], NDArray], n_threads: int
-) -> NDArray:
-    """Sum ``V @ kernel(Bᵀ @ A)`` over the blocks of B, for all tiles A; they add up in float64."""
-    totals = np.empty((*A.shape[:2], len(V), A.shape[3]))
-    V = pad_rows(V)
-
-    def tile(i: int) -> None:
-        total: NDArray = np.zeros(1)
-        with np.errstate(over="ignore", invalid="ignore"):  # judged by the caller
-            for columns, E in blocks(A[i], B):
-                np.matmul(B[:, columns].T, A[i], out=E)
-                total = total + V[:, columns] @ kernel(E)
-        totals[i] = total[..., : totals.shape[2], :]
-
-    parallel_for(len(A), tile, n_threads)
-    return totals
+        return loops.CompiledSums(A, B, V)
+    return TileSums(A, B, V, lambda E: exponential(E, V.dtype), wide=wide)
 
 
 def query_factors(z: NDArray, gamma: NDArray, offset: NDArray) -> NDArray:
