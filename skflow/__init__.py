@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from skflow._version import __version__
 from skflow.generators import GANGenerator, ScoreGANGenerator, SDFlowGenerator
 from skflow.samplers import (
     DiffusionSampler,
@@ -31,4 +32,3 @@ __all__ = [
     "TableTransport",
     "__version__",
 ]
-__version__ = "0.1.0"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from skflow import __version__
+from skflow._version import __version__
 from skflow.cli._shell import CommandError
 
 __all__ = ["REFERENCE_ROWS", "make_parser"]

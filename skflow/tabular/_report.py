@@ -13,6 +13,7 @@ import numpy as np
 import sklearn
 
 from skflow._utils import draw_evenly
+from skflow._version import __version__
 from skflow.plotting._columns import read_columns
 from skflow.tabular._encoder import TableEncoder
 from skflow.tabular._measures import MAX_ROWS, Quality, blocks_of, measure, quality_of
@@ -242,8 +243,6 @@ def _on_size(tables: Mapping[str, Any], shown: Mapping[str, Any]) -> list[str]:
 
 
 def _versions() -> str:
-    from skflow import __version__  # which is known once the package is imported
-
     versions = {"skflow": __version__, "scikit-learn": sklearn.__version__, "NumPy": np.__version__}
     named = ", ".join(f"{name} {version}" for name, version in versions.items())
     return f"{named}, Python {platform.python_version()}"
