@@ -99,6 +99,15 @@ class Critic:
         return other
 
 
+DEFAULT_CRITIC = {
+    "hidden_layer_sizes": (128, 128, 128),
+    "alpha": 0.0,
+    "learning_rate_init": 1e-3,
+    "beta_1": 0.5,
+    "batch_size": 1024,
+}
+
+
 def make_critic(critic: Any, loss: str | CriticLoss, **params: Any) -> Any:
     """Return a critic's estimator: the user's, or a multilayer perceptron.
 
@@ -124,15 +133,24 @@ def make_critic(critic: Any, loss: str | CriticLoss, **params: Any) -> Any:
     loss = make_loss(loss)
     wants_regressor = loss.name == "least_squares"
     if critic is None:
-        kind = MLPRegressor if wants_regressor else MLPClassifier
-        default = {
-            "hidden_layer_sizes": (128, 128, 128),
-            "alpha": 0.0,
-            "learning_rate_init": 1e-3,
-            "beta_1": 0.5,
-            "batch_size": 1024,
-        }
-        return kind(**default | params)
+        return (MLPRegressor if wants_regressor else MLPClassifier)(**DEFAULT_CRITIC | params)
+    _check_slope(critic)
+    if is_classifier(critic) if wants_regressor else is_regressor(critic):
+        kind = "regressor" if wants_regressor else "classifier"
+        raise TypeError(f"loss={loss.name!r} wants a {kind} as critic, got {critic!r}.")
+    is_perceptron = isinstance(critic, MLPClassifier | MLPRegressor)
+    if loss.wants_perceptron and not (is_perceptron and hasattr(critic, "partial_fit")):
+        raise TypeError(
+            f"loss={loss.name!r} with penalty={loss.strength:g} trains scikit-learn's perceptrons "
+            "of solver 'adam' or 'sgd', which have weights to penalise. Give one as critic, not "
+            f"{critic!r}; or choose loss='non_saturating', which any classifier has. A net of "
+            "skorch has a loss of its own and follows loss='log_ratio'."
+        )
+    return critic
+
+
+def _check_slope(critic: Any) -> None:
+    """Raise an error unless a critic learns, and has an input gradient."""
     if not hasattr(critic, "fit") and not hasattr(critic, "partial_fit"):
         raise TypeError(
             f"critic={critic!r} is no estimator: give a classifier (or a regressor, for the loss "
@@ -145,22 +163,6 @@ def make_critic(critic: Any, loss: str | CriticLoss, **params: Any) -> Any:
             "support vector machine, a pipeline that ends in one, a net of skorch, or register its "
             "class with skflow.fields.pull_back.register."
         )
-    if (wants_regressor and is_classifier(critic)) or (
-        not wants_regressor and is_regressor(critic)
-    ):
-        kind = "regressor" if wants_regressor else "classifier"
-        raise TypeError(f"loss={loss.name!r} wants a {kind} as critic, got {critic!r}.")
-    perceptrons = MLPClassifier, MLPRegressor
-    if loss.wants_perceptron and not (
-        isinstance(critic, perceptrons) and hasattr(critic, "partial_fit")
-    ):
-        raise TypeError(
-            f"loss={loss.name!r} with penalty={loss.strength:g} trains scikit-learn's perceptrons "
-            "of solver 'adam' or 'sgd', which have weights to penalise. Give one as critic, not "
-            f"{critic!r}; or choose loss='non_saturating', which any classifier has. A net of "
-            "skorch has a loss of its own and follows loss='log_ratio'."
-        )
-    return critic
 
 
 @dataclasses.dataclass(eq=False, repr=False)

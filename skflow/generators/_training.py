@@ -62,15 +62,10 @@ class GeneratorTraining(BaseFlow):
         self.loss_curve_: list[float] = []
         self.validation_scores_: list[float] | None = [] if self.early_stopping else None
         best = good = self._learner.copy()
-        epochs = self._epochs(n_epochs, rng)
+        epochs = task.watch(self._epochs(n_epochs, rng), self._so_far, name="epoch")
+        label = type(self).__name__
         try:
-            shown = progress(
-                task.watch(epochs, self._so_far, name="epoch"),
-                total=n_epochs,
-                verbose=self.verbose,
-                label=type(self).__name__,
-            )
-            for good in shown:
+            for good in progress(epochs, total=n_epochs, verbose=self.verbose, label=label):
                 if self.validation_scores_ is None:
                     best = good
                     continue

@@ -56,7 +56,6 @@ def pruning_pays(rows: Rows, queries: Rows, sigma: float, tol: float) -> bool:
     return bool(kept <= WORTH * PROBED_BOXES * len(leaves.low))
 
 
-# Longer than others: the work of a box shares a dozen arrays with that of all.
 def pruned_sums(
     rows: Rows,
     queries: Rows,
@@ -91,40 +90,51 @@ def pruned_sums(
     log_sum : ndarray of shape (n_queries,)
         Logarithms of the kernel sums.
     """
-    leaves = rows.leaves
-    boxes, is_query = queries.leaves.merged(BOX_LEAVES)
-    x = rows.inside(rows.rows)[leaves.numbers]  # (n_leaves, size, d)
     peak = bias.max()
-    weight = np.where(leaves.is_row, bias[leaves.numbers] - peak, -np.inf)
-    top = weight.max(axis=1)
-    mass = top + np.log(np.exp(weight - top[:, None]).sum(axis=1))
-    gamma = (rows.unit / sigma) ** 2
-    z = rows.inside(queries.rows)
-    low, high = corners(z[boxes])
-    first = min(-(-FIRST_ROWS // leaves.numbers.shape[1]), len(mass))
-    values = dtype_of_values(rows, queries.n_rows, tol)
-    mean = np.empty((queries.n_rows, rows.n_features if moment else 0), rows.dtype)
-    log_sum = np.empty(queries.n_rows)
+    boxes = _Boxes(rows, queries, sigma, bias - peak, tol, moment)
+    parallel_for(len(boxes.queries), boxes.add, n_threads)
+    return boxes.mean, boxes.log_sum + peak
 
-    def box(i: int) -> None:
-        bound = mass - gamma / 2 * leaves.squared_distances(low[i], high[i])
-        numbers = boxes[i, is_query[i]]
-        middle = (low[i] + high[i]) / 2
-        total = _Total(z[numbers] - middle, gamma, rows.dtype, values, moment)
+
+class _Boxes:
+    """Sums for boxes of queries, one after the other; see `pruned_sums`."""
+
+    def __init__(
+        self, rows: Rows, queries: Rows, sigma: float, bias: NDArray, tol: float, moment: bool
+    ) -> None:
+        self.rows, self.leaves, self.tol, self.moment = rows, rows.leaves, tol, moment
+        self.queries, self.is_query = queries.leaves.merged(BOX_LEAVES)
+        numbers = self.leaves.numbers
+        self.x = rows.inside(rows.rows)[numbers]  # (n_leaves, size, d)
+        self.weight = np.where(self.leaves.is_row, bias[numbers], -np.inf)
+        top = self.weight.max(axis=1)
+        self.mass = top + np.log(np.exp(self.weight - top[:, None]).sum(axis=1))
+        self.gamma = (rows.unit / sigma) ** 2
+        self.z = rows.inside(queries.rows)
+        self.low, self.high = corners(self.z[self.queries])
+        self.values = dtype_of_values(rows, queries.n_rows, tol)
+        self.mean = np.empty((queries.n_rows, rows.n_features if moment else 0), rows.dtype)
+        self.log_sum = np.empty(queries.n_rows)
+
+    def add(self, i: int) -> None:
+        """Sum the nearest leaves for the queries of box i, and then all others that matter."""
+        low, high, numbers = self.low[i], self.high[i], self.queries[i, self.is_query[i]]
+        bound = self.mass - self.gamma / 2 * self.leaves.squared_distances(low, high)
+        middle = (low + high) / 2
+        z, size = self.z[numbers] - middle, self.weight.shape[1]
+        total = _Total(z, self.gamma, self.rows.dtype, self.values, self.moment)
+        first = min(-(-FIRST_ROWS // size), len(bound))
         nearest = np.argpartition(bound, -first)[-first:]
-        total.add(x[nearest] - middle, weight[nearest])
+        total.add(self.x[nearest] - middle, self.weight[nearest])
         bound[nearest] = -np.inf
-        rest = _matter(bound, np.log(tol) + total.log_sum().min())
-        step = max(1, BLOCK_BYTES // (4 * weight.shape[1] * len(numbers)))
+        rest = _matter(bound, np.log(self.tol) + total.log_sum().min())
+        step = max(1, BLOCK_BYTES // (4 * size * len(numbers)))
         for start in range(0, len(rest), step):
             kept = rest[start : start + step]
-            total.add(x[kept] - middle, weight[kept])
-        log_sum[numbers] = total.log_sum()
-        if moment:
-            mean[numbers] = (total.mean() + middle) * rows.unit + rows.center
-
-    parallel_for(len(boxes), box, n_threads)
-    return mean, log_sum + peak
+            total.add(self.x[kept] - middle, self.weight[kept])
+        self.log_sum[numbers] = total.log_sum()
+        if self.moment:
+            self.mean[numbers] = (total.mean() + middle) * self.rows.unit + self.rows.center
 
 
 def _matter(bound: NDArray, allowed: float) -> NDArray:

@@ -298,37 +298,32 @@ def as_in_target(
     frame : DataFrame
         The values.
     """
-    made = {}
-    for c, column in given.items():
-        kind, known = kinds[c], kinds[c].read(target[c])
-        try:
-            plain = kind.read(column)
-        except TypeError as error:
-            raise ValueError(f"given's column {c!r} does not fit the target's: {error}.") from None
-        present, is_there = plain[plain.notna()], known[known.notna()]
-        if len(present) < len(plain) and len(is_there) == len(known):
-            raise ValueError(
-                f"given has missing values of {c!r}, of which the target has none: leave the "
-                "column out where it is not known."
-            )
-        if not kind.is_number:
-            unknown = [v for v in present.unique() if not is_there.isin([v]).any()]
-            if unknown:
-                raise ValueError(
-                    f"given has the value(s) {quoted(unknown)} of {c!r}, which the target has "
-                    f"not. Known: {quoted(list(is_there.unique()))}."
-                )
-        elif len(present) and len(is_there):
-            warn_outside(c, present, is_there.min(), is_there.max())
-        made[c] = kind.write(plain)
-        if kind.is_number and len(present):
-            kept = kind.read(made[c])[plain.notna()].to_numpy(float)
-            there = present.to_numpy(float)
-            changed = np.abs(kept - there) > ROUNDING * np.abs(there)
-            if changed.any():
-                lost = quoted(present[changed].unique().tolist())
-                raise ValueError(
-                    f"given has the value(s) {lost} of {c!r}, which the target's dtype "
-                    f"{target[c].dtype} cannot hold."
-                )
+    made = {c: _column_as_in_target(column, target[c], kinds[c]) for c, column in given.items()}
     return import_pandas().DataFrame(made, index=given.index)
+
+
+def _column_as_in_target(column: pandas.Series, target: pandas.Series, kind: Kind) -> pandas.Series:
+    name, known = column.name, kind.read(target)
+    try:
+        plain = kind.read(column)
+    except TypeError as error:
+        raise ValueError(f"given's column {name!r} does not fit the target's: {error}.") from None
+    present, is_there = plain[plain.notna()], known[known.notna()]
+    if len(present) < len(plain) and len(is_there) == len(known):
+        raise ValueError(
+            f"given has missing values of {name!r}, of which the target has none: leave the column "
+            "out where it is not known."
+        )
+    if kind.is_number:
+        if len(present) and len(is_there):
+            warn_outside(name, present, is_there.min(), is_there.max())
+        written = kind.read(kind.write(plain))
+        there, kept = (x[plain.notna()].to_numpy(float) for x in (plain, written))
+        unknown = present[np.abs(kept - there) > ROUNDING * np.abs(there)].unique().tolist()
+        why = f"which the target's dtype {target.dtype} cannot hold."
+    else:
+        unknown = [value for value in present.unique() if not is_there.isin([value]).any()]
+        why = f"which the target has not. Known: {quoted(list(is_there.unique()))}."
+    if unknown:
+        raise ValueError(f"given has the value(s) {quoted(unknown)} of {name!r}, {why}")
+    return kind.write(plain)

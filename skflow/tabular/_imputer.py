@@ -20,7 +20,8 @@ from skflow.tabular._conditional import (
 )
 from skflow.tabular._encoder import TableEncoder
 from skflow.tabular._frames import Restore, import_pandas, in_library, to_pandas
-from skflow.tabular._group_flow import SAMPLED_ROWS, GroupFlow
+from skflow.tabular._group_flow import SAMPLED_ROWS
+from skflow.tabular._groups import Groups
 
 if TYPE_CHECKING:
     import pandas
@@ -39,8 +40,7 @@ class ConditionalDraws(ABC):
     by_: list
     encoder_: TableEncoder
     _given: TableEncoder | None
-    _groups: dict[tuple, GroupFlow]
-    _labels: dict[Any, pandas.Series]
+    _groups: Groups
     _restore: Restore
     _output: str
 
@@ -62,9 +62,6 @@ class ConditionalDraws(ABC):
         self, X: pandas.DataFrame, *, whole: bool = False, complete: bool | None = None
     ) -> dict[tuple, NDArray]: ...
 
-    @abstractmethod
-    def _check_groups(self, X: pandas.DataFrame, name: str) -> dict[tuple, NDArray]: ...
-
     def _sample_given(self, n: int, rng: np.random.Generator, given: Any) -> Any:
         """Draw rows that have given values in some columns."""
         frame = check_given(given, n, self._names_out())
@@ -75,8 +72,8 @@ class ConditionalDraws(ABC):
                 "own, so the group has to be given as well."
             )
         parts = []
-        for group, positions in self._check_groups(frame, "given").items():
-            target, weight = self._groups[group].target()
+        for group, positions in self._groups.rows_of(frame, "given").items():
+            target, weight = self._groups.flows[group].target()
             seen = [c for c in target.columns if c in frame]
             rows = as_in_target(frame.iloc[positions][seen], target, self._kinds)
             flow = self._make_given_flow()
@@ -84,7 +81,7 @@ class ConditionalDraws(ABC):
             parts.append(part.set_axis(positions))
         samples = import_pandas().concat(parts).sort_index()
         for c in self.by_:
-            samples[c] = frame[c].astype(self._labels[c].dtype)
+            samples[c] = frame[c].astype(self._groups.labels[c].dtype)
         return in_library(self._restore(samples[self._names_out()]), self._output)
 
     def impute(self, X: Any, random_state: Any = None) -> Any:
@@ -147,7 +144,7 @@ class ConditionalDraws(ABC):
             part = X.iloc[positions]
             if not part[missing].isna().to_numpy().any():
                 continue
-            target, weight = self._groups[group].target()
+            target, weight = self._groups.flows[group].target()
             empty = [c for c in target.columns if target[c].isna().all()]
             if empty:
                 raise ValueError(

@@ -17,14 +17,7 @@ from skflow._version import __version__
 from skflow.plotting._columns import read_columns
 from skflow.tabular._encoder import TableEncoder
 from skflow.tabular._measures import MAX_ROWS, Quality, blocks_of, measure, quality_of
-from skflow.tabular._report_parts import (
-    MOST_VALUES,
-    correlations,
-    fit_lines,
-    neighbors,
-    pictures,
-    value_lines,
-)
+from skflow.tabular._report_parts import MOST_VALUES, column_parts, fit_lines, neighbors
 from skflow.tabular._tells import tell_apart
 from skflow.tabular._verdict import verdict_on
 
@@ -189,8 +182,7 @@ def make_report(
     report : TableReport
         The page.
     """
-    jinja2 = import_jinja2()
-    rng = np.random.default_rng(seed)
+    template, rng = _template(), np.random.default_rng(seed)
     shown = _some(tables, rng)
     columns = read_columns(shown, list(encoder.codecs), {})
     Z = {name: encoder.encode(table, name=name) for name, table in shown.items()}
@@ -204,20 +196,22 @@ def make_report(
         "facts": facts,
         "quality": quality,
         "fit": fit_lines(quality),
-        "pictures": pictures(columns, quality),
-        "n_columns": len(columns),
-        "values": {name: value_lines(parts) for name, parts in columns.items()},
-        "correlations": correlations(columns, labels or {}),
+        **column_parts(columns, quality, labels or {}),
         "telling": telling,
         "neighbors": neighbors(Z, blocks),
         "notes": [*notes, *_on_size(tables, shown)],
         "settings": {**settings, "versions": _versions()},
     }
+    return TableReport(template.render(page))
+
+
+def _template() -> Any:
+    jinja2 = import_jinja2()
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    template = files("skflow.tabular").joinpath("report.html").read_text(encoding="utf-8")
-    return TableReport(environment.from_string(template).render(page))
+    text = files("skflow.tabular").joinpath("report.html").read_text(encoding="utf-8")
+    return environment.from_string(text)
 
 
 def _some(tables: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from skflow.plotting._columns import Column
 from skflow.plotting._correlation import associations
 from skflow.tabular._measures import Quality
 
-__all__ = ["correlations", "fit_lines", "neighbors", "pictures", "value_lines"]
+__all__ = ["column_parts", "fit_lines", "neighbors"]
 
 DAY = 86400e9  # in ns
 MOST_COLUMNS = 24  # with a picture of their own
@@ -159,3 +159,15 @@ def _as_image(display: Any) -> str:
         display.figure_.savefig(file, format="svg", metadata={"Date": None}, **look)
     plt.close(display.figure_)
     return f"data:image/svg+xml;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def column_parts(
+    columns: dict[Hashable, dict[str, Column]], quality: Quality, labels: Mapping[str, str]
+) -> dict[str, Any]:
+    """What the page says of single columns and of pairs."""
+    return {
+        "pictures": pictures(columns, quality),
+        "n_columns": len(columns),
+        "values": {name: value_lines(parts) for name, parts in columns.items()},
+        "correlations": correlations(columns, labels),
+    }

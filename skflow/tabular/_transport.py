@@ -7,6 +7,7 @@ Everything is fitted on the target.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,6 @@ from skflow._utils import (
     distinct_rows,
     lookup,
     make_generator,
-    normalize_weights,
     unfitted_on_failure,
     unwrap_source,
     warn,
@@ -40,7 +40,7 @@ from skflow.tabular._checks import (
 )
 from skflow.tabular._encoder import TableEncoder
 from skflow.tabular._frames import import_pandas, in_library, to_pandas
-from skflow.tabular._group_flow import GroupFlow
+from skflow.tabular._groups import Groups
 from skflow.tabular._imputer import ConditionalDraws
 from skflow.tabular._noise import RowNoise
 from skflow.tabular._plain import PlainState
@@ -59,6 +59,7 @@ def _make_flow(spec: Any) -> Any:
     return SDFlowSampler(step_size=1.0) if spec is None else spec
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class TableTransport(
     ConditionalDraws, PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_output_keys=None
 ):  # type: ignore[call-arg]
@@ -148,13 +149,14 @@ class TableTransport(
         transport = skops.io.load("transport.skops", trusted=unknown)
 
     Of ``unknown`` every name is one of skflow, or ``numpy.dtype``; trust no others. Those of tables
-    are, in ``skflow.tabular``, ``_transport.TableTransport``, ``_group_flow.GroupFlow``,
-    ``_encoder.TableEncoder``, ``_encoder.Matches``, ``_numbers.Number``, ``_numbers.NumberMatch``,
-    ``_categories.Category``, ``_relations.Relation``, ``_bend.Bend``,
-    ``_whitening.HalfWhitening``, ``_frames.Restore``, ``_values.Typed``, and of ``_kinds``
-    ``Missing``, ``Integer``, ``Float``, ``Decimals``, ``Instant``, ``Date``, ``Duration``,
-    ``Period`` and ``Category``. In ``skflow.flow`` they are ``_atoms.JointAtom``,
-    ``_marginals.Marginal`` and ``_marginals.MonotoneMap``. All others are the flow's own.
+    are, in ``skflow.tabular``, ``_transport.TableTransport``, ``_groups.Groups``,
+    ``_group_flow.GroupFlow``, ``_encoder.TableEncoder``, ``_encoder.Matches``,
+    ``_numbers.Number``, ``_numbers.NumberMatch``, ``_categories.Category``,
+    ``_relations.Relation``, ``_bend.Bend``, ``_whitening.HalfWhitening``, ``_frames.Restore``,
+    ``_values.Typed``, and of ``_kinds`` ``Missing``, ``Integer``, ``Float``, ``Decimals``,
+    ``Instant``, ``Date``, ``Duration``, ``Period`` and ``Category``. In ``skflow.flow`` they are
+    ``_atoms.JointAtom``, ``_marginals.Marginal`` and ``_marginals.MonotoneMap``. All others are the
+    flow's own.
 
     Examples
     --------
@@ -180,29 +182,19 @@ class TableTransport(
     np.True_
     """
 
-    _output = "default"  # the library of frames that are returned
-
     # as for the samplers: with metadata routing a source is passed on without being asked for
     __metadata_request__fit = {"X_source": True, "y_source": True}  # noqa: RUF012 (scikit-learn's own idiom)
 
-    def __init__(
-        self,
-        flow: Any = None,
-        *,
-        columns: Sequence[Hashable] | None = None,
-        by: Hashable | Sequence[Hashable] | None = None,
-        condition_on: Sequence[Hashable] | None = None,
-        missing: str = "keep",
-        random_state: Any = None,
-        verbose: int = 0,
-    ) -> None:
-        self.flow = flow
-        self.columns = columns
-        self.by = by
-        self.condition_on = condition_on
-        self.missing = missing
-        self.random_state = random_state
-        self.verbose = verbose
+    flow: Any = None
+    _: dataclasses.KW_ONLY
+    columns: Sequence[Hashable] | None = None
+    by: Hashable | Sequence[Hashable] | None = None
+    condition_on: Sequence[Hashable] | None = None
+    missing: str = "keep"
+    random_state: Any = None
+    verbose: int = 0
+
+    _output = "default"  # the library of frames that are returned
 
     def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
         return {"flow": _make_flow}
@@ -278,7 +270,9 @@ class TableTransport(
         self._seed = make_generator(self.random_state).integers(2**32, size=4)
         Z = self._fit_encoders(X, weight)
         self._is_frozen = X_source is not None
-        sources = {} if X_source is None else self._check_reference(X_source)
+        sources = {} if X_source is None else self._check_source(X_source, whole=True)
+        if self._is_frozen:
+            self._groups.check_all_in(sources)
         if X_source is not None and weight is None:  # rows of unlike weights are no draw to test
             sentence = find_alike(self.encoder_.encode(X_source), Z)
             if sentence:
@@ -301,16 +295,16 @@ class TableTransport(
         self.source_weight_ = None if labels is None else np.empty(len(labels))
         for group, positions in groups_of(X, self.by_).items():
             part, weights = X.iloc[positions], None if weight is None else weight[positions]
-            Z = self._groups[group].encoder.encode(part, self._noise(part), name="target")
+            group_flow = self._groups.flows[group]
+            Z = group_flow.encoder.encode(part, self._noise(part), name="target")
             source = y = None
             if X_source is not None:
                 rows = X_source.iloc[sources[group]]
                 source = rows, self._noise(rows)
                 y = None if labels is None else labels[sources[group]]
-            flow = self._make_flow()
-            self._groups[group].fit(flow, Z, weights, source, is_whole, self._rng(3), y)
+            group_flow.fit(self._make_flow(), Z, weights, source, is_whole, self._rng(3), y)
             if self.source_weight_ is not None:
-                self.source_weight_[sources[group]] = self._groups[group].flow.source_weight_
+                self.source_weight_[sources[group]] = group_flow.flow.source_weight_
         self.classes_, self.class_shares_ = None, None
         if labels is not None:
             self.classes_, place = np.unique(labels, return_inverse=True)
@@ -337,20 +331,11 @@ class TableTransport(
             warn(sentence)
         Z = self.encoder_.encode(X, name="target")
         self.target_, self.target_weight_ = distinct_rows(Z, weight)
-        rows = groups_of(X, self.by_)
-        kinds, self._given = self.encoder_.kinds, None
+        self._given = None
         if self.condition_on_:
             self._given = TableEncoder(X, self.condition_on_, weight=weight, other=True)
-            kinds = {**kinds, **self._given.kinds}
-        self._groups: dict[tuple, GroupFlow] = {}
-        for group, i in rows.items():
-            given = None if weight is None else weight[i]
-            encoder = TableEncoder(X.iloc[i], self._seen, weight=given, kinds=kinds)
-            self._groups[group] = GroupFlow(encoder, self.condition_on_)
-        first = [positions[0] for positions in rows.values()]
-        self._labels = {c: X[c].iloc[first].reset_index(drop=True) for c in self.by_}
-        share = normalize_weights(weight, len(X))
-        self._share = np.array([share[positions].sum() for positions in rows.values()])
+        kept, kinds = self.condition_on_, self._kinds
+        self._groups = Groups(X, weight, self.by_, self._seen, kept, kinds)
         return Z
 
     @property
@@ -361,12 +346,12 @@ class TableTransport(
     @property
     def encoders_(self) -> dict[tuple, TableEncoder]:
         """The columns as the flow of every group sees them."""
-        return {name: group.encoder for name, group in self._groups.items()}
+        return {name: flow.encoder for name, flow in self._groups.flows.items()}
 
     @property
     def flows_(self) -> dict[tuple, Any]:
         """The flow of every group."""
-        return {name: group.flow for name, group in self._groups.items()}
+        return {name: flow.flow for name, flow in self._groups.flows.items()}
 
     def _make_flow(self) -> Any:
         flow = clone(_make_flow(self.flow))
@@ -376,17 +361,6 @@ class TableTransport(
         if self.verbose and "verbose" in params:
             flow.set_params(verbose=self.verbose)
         return flow
-
-    def _check_reference(self, X_source: pandas.DataFrame) -> dict[tuple, NDArray]:
-        """Return the positions of every group's rows; a flow without any cannot be frozen."""
-        rows = self._check_source(X_source, whole=True)
-        absent = [", ".join(map(str, group)) for group in self._groups if group not in rows]
-        if absent:
-            raise ValueError(
-                f"X_source has no rows of the group(s) {quoted(absent)} of by={self.by_}, which "
-                "the target has: leave those rows out of the target, or add such rows to X_source."
-            )
-        return rows
 
     def _rng(self, stream: int) -> np.random.Generator:
         """Generator of the dither (0), samples (2), rows for maps (3) or missing values (4)."""
@@ -459,10 +433,7 @@ class TableTransport(
                 f"flow={type(self.flow).__name__} was trained to make rows out of a prior, not of "
                 "a source: give X_source to fit, then transform maps its rows and others like them."
             )
-        groups = [(self._groups[group], X.iloc[positions]) for group, positions in rows.items()]
-        parts = [group.move(part, self._noise(part)) for group, part in groups]
-        order = np.argsort(np.concatenate(list(rows.values())))
-        columns = import_pandas().concat(parts, ignore_index=True).iloc[order].set_axis(X.index)
+        columns = self._groups.move(X, rows, self._noise)
         moved = X.copy()
         for column in self.columns_:
             moved[column] = columns[column]
@@ -500,18 +471,7 @@ class TableTransport(
             self.encoder_.warn_of_unknown(X)
             if self._given is not None:
                 self._given.warn_of_unknown(X)
-        return self._check_groups(X, "source")
-
-    def _check_groups(self, X: pandas.DataFrame, name: str) -> dict[tuple, NDArray]:
-        """Return the positions of every group's rows; the target has to have the groups."""
-        rows = groups_of(X, self.by_)
-        unknown = [", ".join(map(str, group)) for group in rows if group not in self._groups]
-        if unknown:
-            raise ValueError(
-                f"{name} has rows of the group(s) {quoted(unknown)} of by={self.by_}, which the "
-                "target does not have: leave those rows out, or add such rows to the target."
-            )
-        return rows
+        return self._groups.rows_of(X, "source")
 
     def encode(self, X: Any) -> NDArray:
         """Coordinates of a table's rows in the target's unit-free space, to measure distances in.
@@ -582,19 +542,8 @@ class TableTransport(
         rng = self._rng(2) if random_state is None else make_generator(random_state)
         if given is not None:
             return self._sample_given(n_samples, rng, given)
-        drawn = rng.choice(len(self._share), n_samples, p=self._share)
-        parts = []
-        for g, group in enumerate(self._groups.values()):
-            n = int(np.count_nonzero(drawn == g))
-            if n:
-                seed = None if random_state is None else int(rng.integers(2**31))
-                parts.append(group.sample(n, seed))
-        order = np.argsort(np.argsort(drawn, kind="stable"))
-        pandas = import_pandas()
-        moved = pandas.concat(parts, ignore_index=True).iloc[order].reset_index(drop=True)
-        labels = {c: first.iloc[drawn].reset_index(drop=True) for c, first in self._labels.items()}
-        samples = pandas.concat([pandas.DataFrame(labels), moved], axis=1)[self._names_out()]
-        return in_library(self._restore(samples), self._output)
+        samples = self._groups.sample(n_samples, rng, is_seeded=random_state is not None)
+        return in_library(self._restore(samples[self._names_out()]), self._output)
 
     def report(self, source: Any, moved: Any) -> TableReport:
         """Report on moved rows: one page, with figures, that a notebook shows.
@@ -658,18 +607,7 @@ class TableTransport(
         """
         X = to_pandas(X, "target")[0]
         rows = self._check_source(X)
-        weight = check_weights(sample_weight, X)
-        share = np.ones(len(X)) if weight is None else weight
-        score = 0.0
-        for group, positions in rows.items():
-            positions = positions[share[positions] > 0]  # a row without weight is absent
-            if len(positions):
-                part = X.iloc[positions]
-                Z = self._groups[group].encode(part, self._noise(part))
-                given = {} if weight is None else {"sample_weight": weight[positions]}
-                fraction = share[positions].sum() / share.sum()
-                score += self._groups[group].flow.score(Z, **given) * fraction
-        return score
+        return self._groups.score(X, rows, check_weights(sample_weight, X), self._noise)
 
     # ---------------------------------------------------------------------------------- names
     def set_output(self, *, transform: str | None = None) -> TableTransport:
