@@ -41,7 +41,7 @@ from skflow.tabular._checks import (
 from skflow.tabular._encoder import TableEncoder
 from skflow.tabular._frames import import_pandas, in_library, to_pandas
 from skflow.tabular._groups import Groups
-from skflow.tabular._imputer import ConditionalDraws
+from skflow.tabular._imputer import impute_table, sample_given
 from skflow.tabular._noise import RowNoise
 from skflow.tabular._plain import PlainState
 from skflow.tabular._report import TableReport, report_on
@@ -60,9 +60,7 @@ def _make_flow(spec: Any) -> Any:
 
 
 @dataclasses.dataclass(eq=False, repr=False)
-class TableTransport(
-    ConditionalDraws, PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_output_keys=None
-):  # type: ignore[call-arg]
+class TableTransport(PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     r"""Move the rows of one data frame onto another, whatever their columns hold.
 
     ``fit`` learns the target; ``transform`` moves source rows, which come back with the *target's*
@@ -334,14 +332,19 @@ class TableTransport(
         self._given = None
         if self.condition_on_:
             self._given = TableEncoder(X, self.condition_on_, weight=weight, other=True)
-        kept, kinds = self.condition_on_, self._kinds
-        self._groups = Groups(X, weight, self.by_, self._seen, kept, kinds)
+        columns = self._seen, self.condition_on_
+        self._groups = Groups(X, weight, self.by_, *columns, self._kinds)
         return Z
 
     @property
     def _seen(self) -> list:
         """The columns that a flow sees: those that move, and those that it is given."""
         return [*self.columns_, *self.condition_on_]
+
+    @property
+    def _kinds(self) -> dict:
+        """What the columns hold that a flow sees."""
+        return {**self.encoder_.kinds, **({} if self._given is None else self._given.kinds)}
 
     @property
     def encoders_(self) -> dict[tuple, TableEncoder]:
@@ -541,9 +544,63 @@ class TableTransport(
         n_samples = check_count(n_samples, name="n_samples")
         rng = self._rng(2) if random_state is None else make_generator(random_state)
         if given is not None:
-            return self._sample_given(n_samples, rng, given)
+            return sample_given(self, n_samples, rng, given)
         samples = self._groups.sample(n_samples, rng, is_seeded=random_state is not None)
         return in_library(self._restore(samples[self._names_out()]), self._output)
+
+    def impute(self, X: Any, random_state: Any = None) -> Any:
+        """Draw missing values from the target's distribution, given the values of the same row.
+
+        Columns are drawn in turn, each given all others, many times over (chained equations): at
+        first by a linear regression, then by a conditional flow of its residuals. Both are fitted
+        to the target's rows that have a value there. So no row of the target has to be complete,
+        and ``fit(X).impute(X)`` fills in a table by itself. Several draws, each with a
+        ``random_state`` of its own, are multiple imputations: their mean estimates a value, their
+        spread says how well it is known.
+
+        Parameters
+        ----------
+        X : DataFrame
+            A table that has the target's columns. Further columns may hold anything, and stay.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the draw; None is the seed of the estimator.
+
+        Returns
+        -------
+        filled : DataFrame
+            X, with its index, columns and dtypes, and a value in every cell of the target's
+            columns. What was there is there as before.
+
+        Raises
+        ------
+        TypeError
+            If X is not a DataFrame.
+        ValueError
+            If X lacks a column, or has infinite values or a group that the target does not have, if
+            a column has no value at all in the target, or if the flow is a generator.
+
+        Warns
+        -----
+        UserWarning
+            If categories of X are not among the target's; they tell nothing of missing values.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> from skflow import TableTransport
+        >>> table = pd.DataFrame({"age": np.arange(20.0, 80), "height": np.arange(160.0, 220)})
+        >>> table.loc[[5, 50], "height"] = np.nan
+        >>> table.loc[20, "age"] = np.nan
+        >>> filled = TableTransport(random_state=0).fit(table).impute(table)
+        >>> bool((filled.loc[[5, 50], "height"] - [165, 210]).abs().max() < 5)
+        True
+        >>> filled.isna().sum().tolist()
+        [0, 0]
+        """
+        check_is_fitted(self)
+        rng = self._rng(4) if random_state is None else make_generator(random_state)
+        return impute_table(self, X, rng)
 
     def report(self, source: Any, moved: Any) -> TableReport:
         """Report on moved rows: one page, with figures, that a notebook shows.
