@@ -227,6 +227,12 @@ def moments(X: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
     return mean, (deviation * w[:, None]).T @ deviation
 
 
+def means_and_deviations(X: NDArray, weight: NDArray) -> tuple[NDArray, NDArray]:
+    """Weighted means and standard deviations of columns, (n_features,) each; weights sum to one."""
+    mean = weight @ X
+    return mean, np.sqrt(weight @ (X - mean) ** 2)
+
+
 def symmetric_root(C: NDArray, power: float = 0.5) -> NDArray:
     """Power of a symmetric positive semidefinite matrix, up to rounding."""
     value, vector = np.linalg.eigh(C)

@@ -39,7 +39,13 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from skflow._utils import check_count, check_rows, check_weights, lookup
+from skflow._utils import (
+    check_count,
+    check_rows,
+    check_weights,
+    lookup,
+    means_and_deviations,
+)
 
 __all__ = [
     "ClassShares",
@@ -342,16 +348,15 @@ def drifted_class_shares(
     count, rng = np.bincount(y), np.random.default_rng(random_state)
     some = _some_of_every_class(y, rng)
     x, label, (t, v) = X[some], y[some], _some_of_the_target(T, target_weight, rng)
-    scale = np.sqrt(v @ (t - v @ t) ** 2)
-    t, x = (t - v @ t)[:, scale > 0] / scale[scale > 0], x[:, scale > 0]
+    center, scale = means_and_deviations(t, v)
+    t, x = (t - center)[:, scale > 0] / scale[scale > 0], x[:, scale > 0]
     within = np.bincount(label)
     if not np.ptp(t, axis=0).any():  # nothing in the target tells of any shares
         return ClassShares(classes, count / len(y), np.ones(len(y)))
 
     def distance(logit: NDArray) -> float:
         w = (softmax(logit) / within)[label]
-        mean = w @ x
-        spread = np.sqrt(w @ (x - mean) ** 2)
+        mean, spread = means_and_deviations(x, w)
         z = (x - mean) / np.where(spread > 0, spread, 1.0)
         return float(2 * w @ cdist(z, t) @ v - w @ cdist(z, z) @ w)
 

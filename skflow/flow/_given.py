@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow._utils import check_rows, warn
+from skflow._utils import check_rows, means_and_deviations, warn
 from skflow.alignment import gaussian_base
 from skflow.fields import make_field
 from skflow.flow._target import CovariateRatio, kept_columns
@@ -112,7 +112,7 @@ def draw_given(
     at_target, at_given = ridge(C), ridge(given)
     R = (Y - at_target) * ridge.inflation
     start = rng.permutation(base(len(given), R, near, rng))  # even rows have an order
-    scale = np.sqrt(weight @ (Y - weight @ Y) ** 2)
+    scale = means_and_deviations(Y, weight)[1]
     if not is_moved or (np.sqrt(weight @ R**2) <= EXACT * scale).all():
         return (at_given + start)[:n]
     S, s = (C, given) if is_near else _summary(C, given, at_target, at_given, weight)
@@ -265,8 +265,7 @@ def _neighbors(C: NDArray, given: NDArray, weight: NDArray) -> float:
     """Effective number of target rows within a bandwidth of given ones, (Σ w K)² / Σ (w K)²."""
     some = slice(None, None, -(-len(C) // SEEN_ROWS))
     C, weight = C[some], weight[some] / weight[some].sum()
-    mean = weight @ C
-    scale = np.sqrt(weight @ (C - mean) ** 2)
+    mean, scale = means_and_deviations(C, weight)
     scale[scale == 0] = 1.0
     X, Z = (C - mean) / scale, (given[:: -(-len(given) // SEEN_GIVEN)] - mean) / scale
     if not np.ptp(X, axis=0).any():

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow._utils import warn
+from skflow._utils import means_and_deviations, warn
 from skflow.fields import Field
 from skflow.fields._score_difference import log_ratio
 from skflow.flow._atoms import JointAtom
@@ -146,8 +146,7 @@ class CovariateRatio:
         self, X: NDArray, weight: NDArray, Y: NDArray, weight_Y: NDArray | None = None
     ) -> None:
         X, Y = X.astype(np.float64), Y.astype(np.float64)
-        mean = weight @ X
-        scale = np.sqrt(weight @ (X - mean) ** 2)
+        mean, scale = means_and_deviations(X, weight)
         scale[scale == 0] = 1.0
         x, y = (X - mean) / scale, (Y - mean) / scale
         h = 1.0  # of columns that are constant in the target: any will do

@@ -32,6 +32,7 @@ from skflow._utils import (
     is_auto,
     lookup,
     make_generator,
+    means_and_deviations,
     positive_weights,
     refuse_source_as_y,
     unfitted_on_failure,
@@ -382,7 +383,7 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         for j, x, value in zip(kept, X[:, kept].T, values.T, strict=True):
             warn_outside(int(j) if names is None else names[j], value, x.min(), x.max())
         C = X[:, kept].astype(np.float64)
-        scale = np.sqrt(weight @ (C - weight @ C) ** 2)
+        scale = means_and_deviations(C, weight)[1]
         scale[scale == 0] = 1.0
         base = (
             lookup(BASES, self.base, name="base") if isinstance(self.base, str) else gaussian_base
