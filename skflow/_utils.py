@@ -48,7 +48,10 @@ class NamedPartsMixin(BaseEstimator):
     """
 
     def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
-        """Parameters that are such parts, with what makes an object of a name or of None."""
+        """Parameters that are such parts, with what makes an object of a name or of None.
+
+        Parts that others depend on come first, as the loss of a critic does.
+        """
         return {}
 
     def set_params(self, **params: Any) -> Any:
@@ -69,10 +72,13 @@ class NamedPartsMixin(BaseEstimator):
         own = {name: value for name, value in params.items() if "__" not in name}
         super().set_params(**own)  # first: what a default is may depend on them
         nested = {name: value for name, value in params.items() if name not in own}
-        wanted = {name.partition("__")[0] for name in nested} & set(self._get_param_names())
         for part, make in self._named_parts().items():
-            if part in wanted and not hasattr(getattr(self, part), "set_params"):
-                setattr(self, part, make(getattr(self, part)))
+            of_part = {name: nested[name] for name in nested if name.startswith(f"{part}__")}
+            if of_part and part in self._get_param_names():
+                if not hasattr(getattr(self, part), "set_params"):
+                    setattr(self, part, make(getattr(self, part)))
+                super().set_params(**of_part)
+                nested = {name: nested[name] for name in nested if name not in of_part}
         return super().set_params(**nested)
 
 

@@ -332,6 +332,17 @@ class _GivenSchedule(Schedule):
         self.schedule = schedule
         self.name = name
 
+    def set_params(self, **params: Any) -> _GivenSchedule:
+        """Refuse parameters: there are no ends to be set, nor any other."""
+        if params.keys() - {"schedule", "name"}:
+            raise ValueError(
+                f"{self.name}={self.schedule!r} says every bandwidth itself, so {self.name}__"
+                f"{next(iter(params))} has nothing to set. A search over arrays and over ends of "
+                "named schedules takes a list of two grids."
+            )
+        super().set_params(**params)
+        return self
+
     def _resolve_ends(self, rows: NDArray, weight: NDArray) -> tuple[float, float]:
         n = 2
         if not callable(self.schedule):

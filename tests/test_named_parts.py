@@ -144,6 +144,29 @@ def test_a_default_follows_what_is_set_with_it():
     assert flow.critic.batch_size == 100
 
 
+@pytest.mark.parametrize("estimator", [GANGenerator(), CriticGradient(), Discriminator()], ids=repr)
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_default_follows_a_part_that_is_set_with_it(estimator, order):
+    """A critic's default is the loss's, whose name is set in the same call."""
+    params = {"loss__name": "least_squares", "critic__alpha": 1.0}
+    flow = clone(estimator).set_params(**dict([*params.items()][::order]))
+    assert isinstance(flow.critic, MLPRegressor)
+    assert flow.critic.alpha == 1.0
+    assert flow.loss.name == "least_squares"
+
+
+def test_a_nested_default_follows_the_field_that_is_set_with_it():
+    flow = SDFlowSampler("critic")
+    flow.set_params(field__critic__alpha=1.0, field__loss__name="least_squares")
+    assert isinstance(flow.field.critic, MLPRegressor)
+
+
+def test_a_schedule_given_step_by_step_has_no_ends():
+    match = r"schedule=\[3.0, 2.0\] says every bandwidth itself, so schedule__sigma_min"
+    with pytest.raises(ValueError, match=match):
+        SDFlowSampler(schedule=[3.0, 2.0]).set_params(schedule__sigma_min=1.0)
+
+
 def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match="Invalid parameter 'beta' for estimator MLPRegressor"):
         SDFlowGenerator().set_params(generator__beta=1.0)

@@ -17,7 +17,6 @@ import dataclasses
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -216,7 +215,7 @@ class CriticGradient(KernelField):
     n_updates: int = 2
 
     def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
-        return {"loss": make_loss, "critic": partial(make_critic, loss=self.loss)}
+        return {"loss": make_loss, "critic": lambda spec: make_critic(spec, self.loss)}
 
     @property
     def supports_groups(self) -> bool:
