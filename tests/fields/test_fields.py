@@ -432,22 +432,36 @@ def _kernels(state):
 
 @pytest.mark.parametrize("name", ROWS)
 def test_kernel_means_are_those_of_the_kernel_between_pairs(tables, name):
+    """And so are their divergence and variance, for rows with weights and log-weights of a step."""
     X, Y = tables
-    state = begin(clone(ROWS[name]), X, 1.0)
-    for kernel in _kernels(state):
-        pairs = [kernel.log_pairs(Y, np.tile(x, (len(Y), 1)), 0.7) for x in X]
-        mean, log_sum = kernel.mean(KernelSum(X), KernelSum(Y), 0.7)
-        W = np.exp(np.transpose(pairs) - logsumexp(pairs, axis=0)[:, None])
+    rng, sigma = np.random.default_rng(0), 0.7
+    g, rows = rng.normal(size=len(X)), KernelSum(X, rng.uniform(1, 3, len(X)))
+    for kernel in _kernels(begin(clone(ROWS[name]), X, 1.0)):
+
+        def mean_at(Z, kernel=kernel):
+            return kernel.mean(rows, KernelSum(Z), sigma, log_weight=g)
+
+        mean, log_sum = mean_at(Y)
+        pairs = [kernel.log_pairs(Y, np.tile(x, (len(Y), 1)), sigma) for x in X]
+        terms = np.transpose(pairs) + np.log(rows.weight) + g
+        W = np.exp(terms - logsumexp(terms, axis=1)[:, None])
         np.testing.assert_allclose(mean, W @ X, atol=1e-10)
-        np.testing.assert_allclose(log_sum, logsumexp(pairs, axis=0) - np.log(len(X)), atol=1e-10)
+        np.testing.assert_allclose(log_sum, logsumexp(terms, axis=1), atol=1e-10)
         way = np.linspace(0, 5, 20)[:, None] * np.ones((1, 3))
-        fall = np.diff(kernel.log_pairs(way, 0 * way, 0.7))
+        fall = np.diff(kernel.log_pairs(way, 0 * way, sigma))
         assert (fall < 0).all()  # a kernel falls with the distance
-        if kernel.variance is not None:  # Σ W² (u · (x - D))², from draw to draw
-            axes = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
-            variance = kernel.variance(KernelSum(X), Y, 0.7, mean, log_sum, axes=axes)
+        if kernel.divergence is not None:
+            total = np.zeros(len(Y))
+            for j, e in enumerate(1e-5 * np.eye(3)):
+                total += (mean_at(Y + e)[0] - mean_at(Y - e)[0])[:, j] / 2e-5
+            divergence = kernel.divergence(rows, Y, sigma, log_weight=g)
+            np.testing.assert_allclose(divergence, total, atol=1e-8)
+        if kernel.variance is not None:  # Σ W² (u · (x - D))² / m, from draw to draw
+            axes = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+            variance = kernel.variance(rows, Y, sigma, mean, log_sum, axes=axes, log_weight=g)
             off = (X[None] - mean[:, None]) @ axes
-            expected = np.einsum("ij,ijk->ik", W**2, off**2)
+            m = rows.weight * rows.n_draws
+            expected = np.einsum("ij,ijk->ik", W**2 / m, off**2)
             np.testing.assert_allclose(variance, expected, rtol=1e-9, atol=1e-14)
 
 
