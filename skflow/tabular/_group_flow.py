@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from skflow._utils import draw_evenly
+from skflow.metrics import nearest_neighbor_ratio
 from skflow.tabular._encoder import Matches, TableEncoder
+from skflow.tabular._last_bandwidth import with_last_bandwidth
 from skflow.tabular._noise import RowNoise
 from skflow.tabular._plain import PlainState
 from skflow.tabular._whitening import HalfWhitening
@@ -95,6 +97,8 @@ class GroupFlow(PlainState):
         if len(Y) >= SINGLE_ROWS and (source is None or _is_near(S)):
             self._wide = None if self._is_frozen else (Y, given)
             Y = Y.astype(np.float32)
+        if not len(self._kept):
+            flow = with_last_bandwidth(flow, Y, weight, self._copy_ratio, rng)
         self.flow = flow.fit(Y, **given)
         if self._is_frozen:
             kept, w = S, getattr(self.flow, "source_weight_", None)
@@ -104,6 +108,13 @@ class GroupFlow(PlainState):
                 kept = S[rng.choice(len(S), REFERENCE_ROWS, replace=False)]
             moved = self._whitening.inverse(self.flow.transform(kept))
             self._matches = self._match(moved)
+
+    def _copy_ratio(self, moved: NDArray, target: NDArray) -> float:
+        """Distances of moved rows to the nearest target row, over those among target rows."""
+        Z = self._whitening.inverse(moved)
+        rows = self.encoder.decode(Z, self._match(Z))
+        known = self.encoder.decode(self._whitening.inverse(target))
+        return nearest_neighbor_ratio(self.encoder.encode(rows), self.encoder.encode(known))
 
     def encode(self, part: pandas.DataFrame, noise: RowNoise) -> NDArray:
         """Return half whitened coordinates of rows, dithered."""

@@ -88,8 +88,9 @@ class TableTransport(PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_ou
         The flow: ``fit(X)``, ``transform(X)``, ``sample(n)`` and ``score(X)`` on arrays. None is
         ``SDFlowSampler(step_size=1.0)``, full steps: a flag or a category is little beside the
         noise of many columns, and would stop too early. ``set_params(flow__n_steps=…)`` works on
-        it, too. A generator such as ``SDFlowGenerator()`` moves rows only if ``X_source`` is given
-        to ``fit``.
+        it, too. Of a `SDFlowSampler` whose schedule is "auto" the last bandwidth is lowered until
+        new rows are no farther from the target's rows than these are from each other. A generator
+        such as ``SDFlowGenerator()`` moves rows only if ``X_source`` is given to ``fit``.
     columns : list of str, default=None
         The columns that are moved; None is all of the target's. The source must have them all.
     by : str or list of str, default=None

@@ -1,0 +1,80 @@
+r"""Where the bandwidths of a table's flow end: as far from copies as fresh rows are.
+
+.. math:: r(σ_n) = 1, \qquad σ_n ≤ σ_\text{auto}
+
+r is the copy ratio of rows that a flow makes whose bandwidths end with σ: their median distance to
+the nearest target row, over that among target rows. A kernel of the automatic bandwidth sees nearly
+all rows of a table of many categories, and new rows have hardly anything of what goes together
+there. They are also farther from the target's rows than these are from each other, which says how
+much narrower the kernel may become.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from skflow._utils import draw_evenly, is_auto
+from skflow.flow import MATCHED_ROWS
+from skflow.samplers import SDFlowSampler
+
+__all__ = ["with_last_bandwidth"]
+
+MOST_ROWS = 2000  # target rows of a trial; flows of longer tables compare groups of so many
+LEAST, HALVINGS = 0.25, 4  # smallest part of the automatic bandwidth; trials between them
+FIELDS = "kernel", "laplace"  # whose bandwidth this is
+
+
+def with_last_bandwidth(
+    flow: Any,
+    Y: NDArray,
+    weight: NDArray | None,
+    copy_ratio: Callable[[NDArray, NDArray], float],
+    rng: np.random.Generator,
+) -> Any:
+    """Return the flow, whose last bandwidth is the one at which new rows are as far as fresh ones.
+
+    Parameters
+    ----------
+    flow : estimator
+        The flow. It stays as it is unless its schedule is "auto", and its field a kernel mean's.
+    Y : ndarray of shape (n_rows, n_coordinates)
+        The target's rows, as the flow will see them.
+    weight : ndarray of shape (n_rows,) or None
+        Their weights.
+    copy_ratio : callable
+        Of rows that have been moved, and the target rows of the trial.
+    rng : numpy.random.Generator
+        Draws the rows of the trial.
+
+    Returns
+    -------
+    flow : estimator
+        Not fitted.
+    """
+    is_ours = isinstance(flow, SDFlowSampler) and is_auto(flow.schedule) and flow.field in FIELDS
+    if not is_ours or len(Y) < MATCHED_ROWS or np.ptp(Y, axis=0).max(initial=0) == 0:
+        return flow
+    if len(Y) > MOST_ROWS:
+        order = rng.permutation(len(Y))  # drawn in proportion to the weights
+        total = np.arange(1, len(Y) + 1) / len(Y) if weight is None else np.cumsum(weight[order])
+        Y, weight = Y[order[draw_evenly(total, MOST_ROWS, rng)]], None
+    trial, seed = clone(flow).set_params(verbose=0, n_reference=len(Y)), int(rng.integers(2**31))
+
+    def is_far_enough() -> bool:
+        new = trial.fit(Y, sample_weight=weight).sample(len(Y), random_state=seed)
+        return copy_ratio(new, Y) >= 1
+
+    if not is_far_enough():
+        return flow
+    widest = wide = float(trial.sigmas_[-1])
+    narrow = LEAST * wide
+    for _ in range(HALVINGS):
+        middle = float(np.sqrt(wide * narrow))
+        trial.set_params(schedule__sigma_min=middle)
+        wide, narrow = (middle, narrow) if is_far_enough() else (wide, middle)
+    return flow if wide == widest else flow.set_params(schedule__sigma_min=wide)
