@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
@@ -297,6 +298,24 @@ def unfitted_on_failure(estimator: Any) -> Iterator[None]:
         for name in [n for n in vars(estimator) if n.endswith("_") and not n.startswith("__")]:
             delattr(estimator, name)
         raise
+
+
+def check_memory(n_bytes: float, what: str, advice: str) -> None:
+    """Raise an error, before anything is allocated, if it takes more memory than there is."""
+    most = total_memory()
+    if n_bytes > most:
+        raise MemoryError(
+            f"{what} takes about {n_bytes / 2**30:.1f} GB of memory, and there are "
+            f"{most / 2**30:.1f} GB: {advice}."
+        )
+
+
+def total_memory() -> float:
+    """Bytes of memory of the machine, infinity where it does not say."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):  # Windows, and systems that have other names
+        return np.inf
 
 
 def warn(message: str) -> None:

@@ -250,7 +250,7 @@ BAD = {
     "damaged": (["damaged.parquet", "target.parquet"], "cannot read damaged.parquet"),
     "missing values": (
         ["holes.parquet", "target.parquet", "--by", "n"],
-        r"holes.parquet \(rows 1-230\) has missing .*'n' \(1\): remove those rows.*--ignore",
+        r"holes.parquet \(rows 1-230\) has missing .*'n' \(1\), .* row 201: remove .*--ignore",
     ),
     "missing values in the target": (
         ["source.parquet", "holes.parquet", "--by", "n"],

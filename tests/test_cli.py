@@ -317,11 +317,11 @@ BAD = {
     "binary": (["transport", "binary.csv", "target.csv"], "binary.csv is not a CSV file: .*binary"),
     "not utf-8": (
         ["transport", "latin.csv", "target.csv"],
-        r"latin.csv is not in UTF-8 \(byte 0xe4\): name its encoding, such as --encoding latin-1",
+        r"latin.csv is not in UTF-8 \(byte 0xe4 in line 2\): .* such as --encoding latin-1",
     ),
     "not what was said": (
         ["transport", "latin.csv", "target.csv", "--encoding", "ascii"],
-        r"latin.csv is not in ascii \(byte 0xe4\): name its encoding \(--encoding NAME\)",
+        r"latin.csv is not in ascii \(byte 0xe4 in line 2\): name its encoding \(--encoding NAME\)",
     ),
     "unmarked utf-16": (["transport", "wide.csv", "target.csv"], "--encoding utf-16-le"),
     "two separators": (["transport", "both.csv", "target.csv"], r"by ',' or by ';': .* \(--sep\)"),
@@ -353,11 +353,11 @@ BAD = {
     "no common column": (["transport", "other.csv", "target.csv"], "no column in common.*foreign"),
     "missing values": (
         ["transport", "holes.csv", "target.csv", "--by", "x"],
-        r"holes.csv has missing .*'x' \(1\): .*--ignore",
+        r"holes.csv has missing .*'x' \(1\), the first in row 2: .*--ignore",
     ),
     "missing values in both": (
         ["transport", "holes.csv", "gaps.csv", "--by", "x"],
-        r"holes.csv has missing .*'x' \(1\); gaps.csv has missing .*'x' \(2\): .*--ignore",
+        r"holes.csv has missing .*'x' \(1\).* row 2; gaps.csv has .*'x' \(2\).* row 1: .*--ignore",
     ),
     "infinite values in many columns": (
         ["compare", "sieve.csv", "sieve.csv"],

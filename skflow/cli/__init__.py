@@ -31,7 +31,7 @@ from skflow.cli._notes import (
 )
 from skflow.cli._page import check_page, write_page
 from skflow.cli._report import as_text, compare_quality, of_groups, transport_quality
-from skflow.cli._shell import CommandError, Stopped, join, say, show, stopping
+from skflow.cli._shell import CommandError, Stopped, join, reason, say, show, stopping
 from skflow.cli._tables import Rows, load, open_table, write_like, write_new
 from skflow.cli._text import TextOptions, TextRows
 from skflow.generators import SDFlowGenerator
@@ -302,8 +302,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 141
     except KeyboardInterrupt:
         return 130
-    except MemoryError:
-        say("error: there is not enough memory for this: take fewer rows or columns")
+    except MemoryError as error:
+        text = reason(error) or "out of memory"
+        say(f"error: {text} (bounded by --chunk-rows and --reference-rows)")
         return 2
     except (ValueError, ImportError, OSError) as error:
         say(f"error: {error}")

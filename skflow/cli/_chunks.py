@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skflow.cli._files import is_text, replacing
-from skflow.cli._shell import CommandError
+from skflow.cli._files import check_cells, is_text, replacing
+from skflow.cli._shell import CommandError, reason
 from skflow.tabular import check_complete, check_finite, import_pandas
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class ParquetRows:
         except OSError as error:
             raise CommandError(f"cannot read {path}: {error.strerror or error}.") from None
         except pyarrow.ArrowException as error:
-            raise CommandError(f"{path} is not a Parquet file: {error}.") from None
+            raise CommandError(f"{path} is not a Parquet file: {reason(error)}.") from None
         self.path = path
         self.schema = self._file.schema_arrow
         self.n_rows = self._file.metadata.num_rows
@@ -129,7 +129,7 @@ class ParquetRows:
             for batch in self._file.iter_batches(size, columns=columns):
                 yield pyarrow.Table.from_batches([batch])
         except (pyarrow.ArrowException, OSError) as error:
-            raise CommandError(f"cannot read {self.path}: {error}.") from None
+            raise CommandError(f"cannot read {self.path}: {reason(error)}.") from None
 
     def sample(self, columns: list[str], by: list[str], n: int, rng: np.random.Generator) -> None:
         """Draw n rows (of every group) in one pass: those with the smallest of random keys.
@@ -171,12 +171,13 @@ class ParquetRows:
         """
         import pyarrow
 
+        check_cells(self.path, self.n_rows * len(columns))
         try:
             self.table = self._file.read()
             self._note_categories(self.table)
             self.frame = whole_frame(self.table, columns)
         except (pyarrow.ArrowException, OSError) as error:
-            raise CommandError(f"cannot read {self.path}: {error}.") from None
+            raise CommandError(f"cannot read {self.path}: {reason(error)}.") from None
         self._set_categories(columns)
 
     def plain(self) -> pyarrow.Table:
@@ -211,8 +212,10 @@ class ParquetRows:
             self.categories[name] = known
 
     def _check(self, chunk: pandas.DataFrame, by: list[str], stop: int) -> None:
-        rows = f"{self.path} (rows {stop - len(chunk) + 1}-{stop})"
-        amiss = missing_in(chunk, by, list(chunk.columns), rows)
+        start = stop - len(chunk)
+        amiss = missing_in(
+            chunk, by, list(chunk.columns), f"{self.path} (rows {start + 1}-{stop})", start
+        )
         if amiss:
             raise CommandError(f"{amiss}: {FILL}")
 
@@ -232,7 +235,9 @@ class ParquetRows:
         return _in_pieces(map(_plain, self._read(size, self.schema.names)), size)
 
 
-def missing_in(frame: pandas.DataFrame, by: list, columns: list, name: str) -> str | None:
+def missing_in(
+    frame: pandas.DataFrame, by: list, columns: list, name: str, start: int = 0
+) -> str | None:
     """Say which columns have values that keep rows from being moved.
 
     Groups have to be known; of what is moved only infinite numbers are refused.
@@ -245,6 +250,8 @@ def missing_in(frame: pandas.DataFrame, by: list, columns: list, name: str) -> s
         The columns of groups, and those that are moved.
     name : str
         What to call the rows.
+    start : int, default=0
+        How many rows of the file precede them.
 
     Returns
     -------
@@ -252,8 +259,8 @@ def missing_in(frame: pandas.DataFrame, by: list, columns: list, name: str) -> s
         A sentence, without its end.
     """
     try:
-        check_complete(frame, by, name)
-        check_finite(frame, columns, name)
+        check_complete(frame, by, name, start)
+        check_finite(frame, columns, name, start)
     except ValueError as error:  # its advice is for programs
         return str(error).rpartition(": ")[0]
     return None
@@ -308,7 +315,7 @@ def write_moved(
             for group in _in_pieces(tables, GROUP_ROWS):
                 writer.write_table(group.combine_chunks(), row_group_size=GROUP_ROWS)
     except pyarrow.ArrowException as error:
-        raise CommandError(f"cannot write {path}: {error}.") from None
+        raise CommandError(f"cannot write {path}: {reason(error)}.") from None
 
 
 def _in_pieces(tables: Iterable[pyarrow.Table], size: int) -> Iterator[pyarrow.Table]:

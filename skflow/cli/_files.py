@@ -11,10 +11,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from skflow._utils import check_memory
 from skflow.cli._shell import CommandError
 
-__all__ = ["check_output", "check_writable", "is_text", "packed", "replacing", "separator_of"]
+__all__ = [
+    "check_cells",
+    "check_output",
+    "check_writable",
+    "is_text",
+    "packed",
+    "replacing",
+    "separator_of",
+]
 
+CELL_BYTES = 200  # of memory that a value takes from being read until it is written, at least
 ENDINGS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t", ".parquet": None}
 
 
@@ -64,6 +74,15 @@ def check_writable(path: Path, others: Sequence[Path]) -> None:
         raise CommandError(f"cannot write {path}: {error.strerror}.") from None
     finally:
         _remove(probe)
+
+
+def check_cells(path: Path, n_cells: float) -> None:
+    """Refuse a table that as a whole would not fit into memory, before it is read."""
+    check_memory(
+        CELL_BYTES * n_cells,
+        f"{path} as a whole",
+        "take fewer columns (--columns), or move a Parquet file in parts (--chunk-rows 100000)",
+    )
 
 
 @contextmanager

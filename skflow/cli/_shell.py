@@ -16,6 +16,7 @@ __all__ = [
     "brief",
     "join",
     "one_line",
+    "reason",
     "say",
     "show",
     "stopping",
@@ -25,7 +26,7 @@ __all__ = [
 LINE = 400  # most characters of a message: more is not read
 LIST = 150  # most characters of a list of names in it
 ITEM = 40  # most characters of a value in it
-SIGNALS = ("SIGTERM", "SIGHUP")  # the second one is unknown to Windows
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # the last one is unknown to Windows
 
 # C0, C1, marks of direction, separators of lines, lone surrogates
 _CONTROL = re.compile(
@@ -133,6 +134,22 @@ def join(names: Iterable[Any], word: str = "and") -> str:
         return f"{', '.join(shown)} and {n} other{'s' * (n > 1)}"
     *most, last = listed
     return f"{', '.join(most)} {word} {last}" if most else last
+
+
+def reason(error: Exception) -> str:
+    """Return what an error says, without the stop at its end: it stands inside a sentence.
+
+    Parameters
+    ----------
+    error : Exception
+        The error.
+
+    Returns
+    -------
+    text : str
+        Its message.
+    """
+    return str(error).rstrip(". \n")
 
 
 def say(line: Any) -> None:

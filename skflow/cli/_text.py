@@ -13,15 +13,18 @@ import io
 import re
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from skflow.cli._columns import Column, read_column, text_of, with_groups
+from skflow.cli._files import check_cells
 from skflow.cli._heads import encoding_of, find_separator, spoken
-from skflow.cli._shell import CommandError, brief
+from skflow.cli._shell import CommandError, brief, reason
 from skflow.cli._written import marks_of
 from skflow.tabular import import_pandas
 
@@ -86,6 +89,7 @@ class TextRows:
         if not len(self.cells):
             raise CommandError(f"{path} has no rows.")
         self._choose_columns()
+        self._note_short_rows()
 
     @property
     def names(self) -> list[str]:
@@ -108,7 +112,7 @@ class TextRows:
         self.encoding = encoding_of(head, self.options.encoding)
         if self.encoding.startswith(("utf-16", "utf-32")) and self.options.encoding is None:
             self.notes.append(f"{self.path} is in {self.encoding.upper()}: read as that")
-        elif b"\0" in head and not self.encoding.startswith(("utf-16", "utf-32")):
+        elif self._has_nulls() and not self.encoding.startswith(("utf-16", "utf-32")):
             raise ValueError(
                 "it holds binary data, or text in an encoding that has to be named (--encoding "
                 "utf-16-le)"
@@ -116,8 +120,14 @@ class TextRows:
         if self.options.encoding and self._is_utf8():
             self.notes.append(f"{self.path} is in UTF-8, not {self.options.encoding}: read as that")
             self.encoding = "utf-8"
+        marks = head.count(b"\n") + head.count((self.options.separator or separator).encode())
+        check_cells(self.path, self.path.stat().st_size * marks / max(len(head), 1))
         # a character that is cut in two at the end is not an error of the file
         self._read_header(codecs.getincrementaldecoder(self.encoding)().decode(head), separator)
+
+    def _has_nulls(self) -> bool:
+        with _open(self.path) as file:
+            return any(b"\0" in block for block in iter(lambda: file.read(HEAD), b""))
 
     def _read_header(self, text: str, usual: str) -> None:
         """Find the separator and the names, and how many records precede the rows."""
@@ -166,16 +176,25 @@ class TextRows:
             )
         except pandas.errors.EmptyDataError:
             return pandas.DataFrame()
+        except pandas.errors.ParserError as error:
+            found = re.search(r"in (line \d+), saw (\d+)", str(error))
+            if found is None:
+                raise
+            raise self._too_long(*found.groups()) from None
         if not isinstance(frame.index, pandas.RangeIndex):
             raise ValueError("its rows hold more values than its first line has names")
         return frame
 
+    def _too_long(self, place: str, n: int | str) -> ValueError:
+        return ValueError(f"{place} holds {n} values, more than its first line has names")
+
     def _choose_columns(self) -> None:
         """Tell columns from row labels, and from what a separator at the end of lines makes."""
-        beyond = len(self.header)
-        if (self.cells[beyond] != "").any():
-            raise ValueError("its rows hold more values than its first line has names")
-        self.cells = self.cells.drop(columns=beyond)
+        n = len(self.header)
+        beyond = np.flatnonzero(self.cells[n] != "")
+        if len(beyond):
+            raise self._too_long(f"row {beyond[0] + 1}", n + 1)
+        self.cells = self.cells.drop(columns=n)
         named = list(enumerate(self.header))
         while named[-1][1] == "" and (self.cells[named[-1][0]] == "").all() and named[1:]:
             named.pop()
@@ -189,6 +208,22 @@ class TextRows:
         twice = [name for place, name in named if self.places[name] != place]
         if twice:
             raise ValueError(f"two of its columns are called {twice[0]!r}")
+
+    def _note_short_rows(self) -> None:
+        """Note a row without its last values, as at the end of a file that was cut."""
+        n = max(self.places.values()) + 1
+        if not (self.cells[n - 1] == "").any():
+            return
+        with _open(self.path) as file, suppress(csv.Error):
+            text = io.TextIOWrapper(file, self.encoding, newline="")
+            records = islice(csv.reader(text, delimiter=self.separator), self._skip, None)
+            lengths = (len(record) for record in records if record)
+            row = next((row for row, length in enumerate(lengths, start=1) if length < n), None)
+            if row is not None:
+                self.notes.append(
+                    f"{self.path}: row {row} holds fewer values than the first line has names: "
+                    "taken for empty; the file may have been cut"
+                )
 
     # ---------------------------------------------------------------------------- the columns
     def load(self, names: Sequence[str]) -> None:
@@ -353,20 +388,33 @@ def read_text(path: Path, separator: str, name: str, options: TextOptions) -> Te
     except UnicodeDecodeError as error:
         raise CommandError(_no_text(path, error, options)) from None
     except (ValueError, EOFError, zlib.error, csv.Error) as error:
-        raise CommandError(f"{path} is not a {name} file: {error}.") from None
+        raise CommandError(f"{path} is not a {name} file: {reason(error)}.") from None
 
 
 def _no_text(path: Path, error: UnicodeDecodeError, options: TextOptions) -> str:
-    bad = error.object[error.start]
+    where = f"byte 0x{error.object[error.start]:02x}{_line_of(path, error)}"
     if options.encoding is None and error.encoding.lower().startswith("utf-8"):
         return (
-            f"{path} is not in UTF-8 (byte 0x{bad:02x}): name its encoding, such as --encoding "
+            f"{path} is not in UTF-8 ({where}): name its encoding, such as --encoding "
             "latin-1, or save it in UTF-8."
         )
     return (
-        f"{path} is not in {error.encoding} (byte 0x{bad:02x}): name its encoding (--encoding "
+        f"{path} is not in {error.encoding} ({where}): name its encoding (--encoding "
         "NAME), or save it in UTF-8."
     )
+
+
+def _line_of(path: Path, error: UnicodeDecodeError) -> str:
+    """Say in which line a file stops being text, where a line is told by one byte."""
+    if "\n".encode(error.encoding) != b"\n":
+        return ""
+    with _open(path) as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                line.decode(error.encoding)
+            except UnicodeDecodeError:
+                return f" in line {number}"
+    return ""
 
 
 # --------------------------------------------------------------------------------------- writing

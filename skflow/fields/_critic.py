@@ -31,7 +31,7 @@ from skflow.fields._kernel import Formula, KernelField, KernelState
 from skflow.fields._losses import CriticLoss, make_loss, train_perceptron
 from skflow.fields._population import MovingRows, Population
 from skflow.fields._score_difference import DEFAULTS
-from skflow.fields._training import limit_batch_size, seeded, snapshot
+from skflow.fields._training import limit_batch_size, seeded, snapshot, taught
 from skflow.kernels import KernelSum
 
 __all__ = ["Critic", "CriticGradient"]
@@ -74,9 +74,9 @@ class Critic:
         is_target = np.repeat([1, 0], [len(X), len(Y)])[order]
         if self.is_updated:
             limit_batch_size(self.estimator, len(rows))
-            self.estimator.partial_fit(rows, is_target, **self.known)
+            taught(self.estimator.partial_fit, rows, is_target, **self.known)
         else:
-            self.estimator = clone(self.estimator).fit(rows, is_target)
+            self.estimator = taught(clone(self.estimator).fit, rows, is_target)
 
     def inputs(self, Z: NDArray, time: NDArray | None = None) -> NDArray:
         """What the estimator sees."""

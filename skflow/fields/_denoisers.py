@@ -43,6 +43,7 @@ from skflow.fields._training import (
     limit_batch_size,
     make_regressor,
     snapshot,
+    taught,
 )
 from skflow.kernels import KernelSum
 
@@ -257,7 +258,7 @@ class LearnedDenoiser(Denoiser):
         inputs, F = self._batch(rows, n_rows or self.batch_size, rng)
         limit_batch_size(self.regressor_, len(F))
         learn = self.regressor_.partial_fit if self.is_updated else self.regressor_.fit
-        learn(inputs, F[:, 0] if F.shape[1] == 1 else F)
+        taught(learn, inputs, F[:, 0] if F.shape[1] == 1 else F)
 
     @property
     def n_fitted(self) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from copy import copy, deepcopy
 from numbers import Real
+from threading import current_thread, main_thread
 from typing import Any
 
 import numpy as np
@@ -26,9 +28,11 @@ __all__ = [
     "seeded",
     "set_learning_rate",
     "snapshot",
+    "taught",
 ]
 
 LAST_RATE = 0.02  # of a learning rate that is left at the end
+SWALLOWED = "Training interrupted by user"  # what is left of an interrupt
 N_PROBE = 16  # rows that tell whether a regressor can do several outputs
 
 RATES = ("learning_rate_init", "learning_rate", "eta0", "lr")  # what estimators call it
@@ -122,6 +126,24 @@ def snapshot(estimator: Any) -> Any:
     other.intercepts_ = [b.copy() for b in estimator.intercepts_]
     other.__dict__.pop("_optimizer", None)  # twice as large as the weights
     return other
+
+
+def taught(fit: Callable[..., Any], *data: Any, **options: Any) -> Any:
+    """Call ``fit`` or ``partial_fit``; an interrupt ends it.
+
+    scikit-learn's perceptrons turn an interrupt into a warning, after which a flow would go on.
+    Interrupts reach the main thread only, and only there are filters of warnings safe to set.
+    """
+    if current_thread() is not main_thread():
+        return fit(*data, **options)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", SWALLOWED)
+        try:
+            return fit(*data, **options)
+        except UserWarning as warning:
+            if not str(warning).startswith(SWALLOWED):
+                raise
+            raise KeyboardInterrupt from None
 
 
 def limit_batch_size(estimator: Any, n_rows: int) -> None:

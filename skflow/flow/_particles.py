@@ -18,7 +18,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skflow._utils import check_rows, draw_evenly, is_auto, lexicographic_order, lookup, progress
+from skflow._utils import (
+    check_memory,
+    check_rows,
+    draw_evenly,
+    is_auto,
+    lexicographic_order,
+    lookup,
+    progress,
+)
 from skflow.alignment import (
     ALIGNMENTS,
     Affine,
@@ -38,6 +46,7 @@ from skflow.kernels import compute_threads
 
 __all__ = ["REFERENCE_RANGE", "ParticleFlow"]
 
+RECORDED_COPIES = 4  # of the reference rows that a recorded step keeps, at most (of 20 columns)
 # "auto" for n_reference: most reference rows of a source; and, for samples, twice the target's rows
 # between these bounds, since more particles see no more of a small table.
 REFERENCE_RANGE = 500, 2000
@@ -212,6 +221,12 @@ class ParticleFlow(BaseFlow):
         if len(rows) > most:
             some = rng.choice(len(rows), most, replace=False)
             rows, weight = rows[some], None if weight is None else weight[some]
+        n_numbers = len(rows) * (rows.shape[1] + 3) + len(self._target)
+        check_memory(
+            RECORDED_COPIES * self.n_steps * n_numbers * self._target.itemsize,
+            f"the flow of {len(rows)} rows of X_source, kept for {self.n_steps} steps,",
+            "choose a lower n_reference, or fewer n_steps",
+        )
         rows = (rows - self.center_).astype(self._target.dtype)
         order = lexicographic_order(rows)
         start, weight = rows[order], None if weight is None else weight[order]

@@ -31,6 +31,7 @@ from skflow._utils import (
     lookup,
     make_generator,
     refuse_source_as_y,
+    unfitted_on_failure,
     unwrap_source,
     warn_if_sliced,
 )
@@ -161,6 +162,7 @@ class BaseGenerator(GeneratorTraining):
         ValueError
             If X is empty or not finite, or a parameter is out of its range, or training diverges;
             the message names what to change. After a divergence the generator is as it was before.
+            After an interrupt it is as at the end of the last epoch.
         """
         refuse_source_as_y(X, y)
         X_source, is_whole = unwrap_source(X_source)
@@ -169,21 +171,22 @@ class BaseGenerator(GeneratorTraining):
         before = self.__dict__.get("_learner") if self.warm_start else None
         center = self.__dict__.get("center_")
         task = FitTask(self, X, y, sample_weight, n_steps=self._n_epochs())
-        n_rows = self._fit_target(X, sample_weight, X_source)
-        self._source_as_long = not is_whole and np.shape(X_source)[:1] == (n_rows,)
-        self.has_source_ = X_source is not None
-        prior = self.prior
-        if self.has_source_:
-            prior = check_rows(X_source, name="X_source", n_features=self.latent_dim)
-        self._prior, self.latent_dim_ = make_prior(prior, self.latent_dim, self.n_features_in_)
-        # a training that goes on draws other batches than the one before
-        self._n_trainings = 1 if before is None else self._n_trainings + 1
-        rng = np.random.default_rng([*self._seed, self._n_trainings])
-        with compute_threads(self.n_jobs):
+        with unfitted_on_failure(self), compute_threads(self.n_jobs):
+            n_rows = self._fit_target(X, sample_weight, X_source)
+            self._source_as_long = not is_whole and np.shape(X_source)[:1] == (n_rows,)
+            self.has_source_ = X_source is not None
+            prior = self.prior
+            if self.has_source_:
+                prior = check_rows(X_source, name="X_source", n_features=self.latent_dim)
+            self._prior, self.latent_dim_ = make_prior(prior, self.latent_dim, self.n_features_in_)
+            # a training that goes on draws other batches than the one before
+            self._n_trainings = 1 if before is None else self._n_trainings + 1
+            rng = np.random.default_rng([*self._seed, self._n_trainings])
             if before is None or center is None:
                 self._learner = self._make_learner(rng)
             else:
                 self._learner = self._resume(before, center)
+        with compute_threads(self.n_jobs):
             self._train(task, rng)
         task.end()
         return self

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.neural_network import MLPRegressor
 
-from skflow.fields._training import RATES, cosine, rate_name, set_learning_rate
+from skflow.fields._training import RATES, cosine, rate_name, set_learning_rate, taught
 
 __all__ = ["Frame", "Learner", "default_perceptron"]
 
@@ -125,11 +125,11 @@ class Learner:
         if targets.shape[1] == 1:
             targets = targets[:, 0]
         if self.is_updated:
-            self.regressor.partial_fit(inputs, targets)
+            taught(self.regressor.partial_fit, inputs, targets)
         else:
             self.batches.append((inputs, targets))
             seen, wanted = (np.concatenate(part) for part in zip(*self.batches, strict=True))
-            self.regressor = clone(self.regressor).fit(seen, wanted)
+            self.regressor = taught(clone(self.regressor).fit, seen, wanted)
         self.is_ready = True
 
     def move_offset(self, shift: NDArray) -> None:

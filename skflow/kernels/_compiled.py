@@ -156,10 +156,18 @@ def _sum_tiles(A: NDArray, B: NDArray, V: NDArray, out: NDArray) -> None:
 
 def _compile(function: Callable[..., None]) -> Callable[..., None]:
     """Compile at the first call with a dtype; the loop holds no lock and has no threads."""
+    plain: Callable[..., None] = numba.njit(nogil=True, **OPTIONS)(function)
     try:
-        loop: Callable[..., None] = numba.njit(cache=True, nogil=True, **OPTIONS)(function)
+        kept = numba.njit(cache=True, nogil=True, **OPTIONS)(function)
     except RuntimeError:  # there is nowhere to keep it
-        loop = numba.njit(nogil=True, **OPTIONS)(function)
+        return plain
+
+    def loop(*args: NDArray) -> None:
+        try:
+            kept(*args)
+        except OSError:  # it could not be kept or read, as on a full disk: nothing was computed
+            plain(*args)
+
     return loop
 
 

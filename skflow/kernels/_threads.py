@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -141,20 +142,28 @@ def compute_threads(n_jobs: int | None = None) -> Iterator[int]:
 
 
 def parallel_for(n: int, body: Callable[[int], None], n_threads: int) -> None:
-    """Call ``body`` with 0 … n - 1, each by the thread that is free next."""
+    """Call ``body`` with 0 … n - 1, each by the thread that is free next.
+
+    After an error or an interrupt no number is begun, and those that have begun are waited for.
+    """
     numbers = iter(range(n))  # shared: every number is taken once
     futures = [_threads.pool.submit(_work, numbers, body) for _ in range(1, min(n_threads, n))]
     try:
-        for i in numbers:
-            body(i)
+        _work(numbers, body)
     finally:
-        for future in futures:
-            future.result()
+        deque(numbers, maxlen=0)
+        wait(futures)
+    for future in futures:
+        future.result()
 
 
 def _work(numbers: Iterator[int], body: Callable[[int], None]) -> None:
-    for i in numbers:
-        body(i)
+    try:
+        for i in numbers:
+            body(i)
+    except BaseException:
+        deque(numbers, maxlen=0)
+        raise
 
 
 def n_cores() -> int:

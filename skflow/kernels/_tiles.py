@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -243,10 +245,9 @@ MOST_VALUES = (
 def compiled() -> ModuleType | None:
     """The loops that numba compiles, where it is installed.
 
-    Found at the first sum and not before: importing numba takes longer than importing skflow.
+    Found at the first sum and not before: importing numba takes longer than importing skflow. In
+    another thread, where no interrupt leaves numba imported by half.
     """
-    with suppress(Exception):  # a broken numba raises whatever it likes, and costs time only
-        from skflow.kernels import _compiled
-
-        return _compiled
+    with suppress(Exception), ThreadPoolExecutor(1) as other:  # a broken numba costs time only
+        return other.submit(import_module, "skflow.kernels._compiled").result()
     return None

@@ -26,6 +26,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skflow._utils import (
     call_for_rows,
     check_count,
+    check_memory,
     check_rows,
     draw_evenly,
     draw_rows,
@@ -57,6 +58,7 @@ from skflow.metrics import energy_distance
 
 __all__ = ["BaseSampler"]
 
+ROW_COPIES = 12  # of the moving rows that are in memory at a time, at least
 FEW_ROWS = 10  # a population of fewer rows than this hardly has a shape
 
 BASES = {"gaussian": gaussian_base, "uniform": uniform_base}
@@ -316,6 +318,12 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
                 "would be taken for a large share of it. Transform more rows together, or give "
                 "X_source to fit: then every row is moved on its own."
             )
+        check_memory(
+            ROW_COPIES * X.nbytes,
+            f"moving {len(X)} rows of {X.shape[1]} columns",
+            "move fewer rows at a time; with X_source at fit, of which n_reference rows make the "
+            "flow, each then goes its own way",
+        )
         dtype = X.dtype if self._recording is None else self._recording.start.dtype
         Y = (X - self.center_).astype(dtype)
         self._warn_if_far(Y)

@@ -43,30 +43,34 @@ def check_frame(X: Any, name: str) -> None:
         raise ValueError(f"{name} has no rows.")
 
 
-def check_finite(X: pandas.DataFrame, columns: list, name: str) -> None:
-    """Raise an error if a column has infinite values."""
-    count = {c: _count_infinite(X[c]) for c in columns}
-    _refuse(count, f"{name} has infinite values", "make them missing, or drop those rows")
+def check_finite(X: pandas.DataFrame, columns: list, name: str, start: int = 0) -> None:
+    """Raise an error if a column has infinite values; ``start`` rows precede those of X."""
+    found = {c: _infinite(X[c]) for c in columns}
+    _refuse(found, f"{name} has infinite values", "make them missing, or drop those rows", start)
 
 
-def check_complete(X: pandas.DataFrame, columns: list, name: str) -> None:
-    """Raise an error if a column has missing or infinite values."""
-    count = {c: int(X[c].isna().sum()) or _count_infinite(X[c]) for c in columns}
+def check_complete(X: pandas.DataFrame, columns: list, name: str, start: int = 0) -> None:
+    """Raise an error if a column has missing or infinite values; see `check_finite`."""
+    found = {c: X[c].isna().to_numpy(bool) | _infinite(X[c]) for c in columns}
     advice = "drop those rows (dropna) or fill them in (fillna)"
-    _refuse(count, f"{name} has missing or infinite values", advice)
+    _refuse(found, f"{name} has missing or infinite values", advice, start)
 
 
-def _refuse(count: Mapping[Hashable, int], complaint: str, advice: str) -> None:
-    """Raise an error that names the columns with a count."""
-    found = [f"{column!r} ({n})" for column, n in count.items() if n]
-    if found:
-        raise ValueError(f"{complaint} in {_listed(found)}: {advice}.")
+def _refuse(found: Mapping[Hashable, NDArray], complaint: str, advice: str, start: int) -> None:
+    """Raise an error that names the columns with such values, how many, and the first one's row."""
+    bad = {column: np.flatnonzero(rows) for column, rows in found.items()}
+    bad = {column: rows for column, rows in bad.items() if len(rows)}
+    if bad:
+        listed = _listed([f"{column!r} ({len(rows)})" for column, rows in bad.items()])
+        first = start + 1 + min(int(rows[0]) for rows in bad.values())
+        raise ValueError(f"{complaint} in {listed}, the first in row {first}: {advice}.")
 
 
-def _count_infinite(column: pandas.Series) -> int:
+def _infinite(column: pandas.Series) -> NDArray:
+    """Which values are infinite."""
     if column.dtype.kind != "f":
-        return 0
-    return int(np.isinf(column.to_numpy(np.float64, na_value=np.nan)).sum())
+        return np.zeros(len(column), bool)
+    return np.isinf(column.to_numpy(np.float64, na_value=np.nan))
 
 
 def shortened(message: str) -> str:
