@@ -168,6 +168,12 @@ def _add_flow_options(command: argparse.ArgumentParser) -> None:
     measured.add_argument(
         "--no-report", dest="report", action="store_false", help="do not measure the result"
     )
+    add(
+        "--escape-formulas",
+        action="store_true",
+        help="write ' before text that spreadsheets would take for a formula: =, @, + or - at its "
+        "front (text files; by default cells are written as they are)",
+    )
     add("--quiet", action="store_true", help="print nothing but errors")
 
 
@@ -267,7 +273,10 @@ def _names_or_none(text: str) -> list[str]:
 
 def _names(text: str) -> list[str]:
     """Column names between commas; a name that holds a comma is quoted, as in CSV."""
-    names = next(csv.reader([text]), [])
+    try:
+        names = next(csv.reader([text]), [])
+    except csv.Error:
+        raise argparse.ArgumentTypeError('quote a name that holds a line break: "..."') from None
     if not names:
         raise argparse.ArgumentTypeError("names no column: leave the option out")
     return names

@@ -16,7 +16,7 @@ from skflow.cli._chunks import (
 )
 from skflow.cli._files import is_text, packed, replacing, separator_of
 from skflow.cli._shell import CommandError, join
-from skflow.cli._text import TextOptions, TextRows, read_text, write_cells
+from skflow.cli._text import TextOptions, TextRows, escaped, read_text, write_cells
 from skflow.cli._written import Written
 from skflow.tabular import import_pandas
 
@@ -147,7 +147,13 @@ def _form_note(forms: dict[str, Written]) -> str:
 
 # --------------------------------------------------------------------------------------- writing
 def write_like(
-    path: Path, source: Rows, target: Rows, columns: Sequence[str], moved: pandas.DataFrame
+    path: Path,
+    source: Rows,
+    target: Rows,
+    columns: Sequence[str],
+    moved: pandas.DataFrame,
+    *,
+    escapes: bool = False,
 ) -> None:
     """Write the source with some columns moved, all else as it is in its file.
 
@@ -161,6 +167,8 @@ def write_like(
         The columns that are moved.
     moved : DataFrame
         The moved rows.
+    escapes : bool, default=False
+        Whether what spreadsheets take for formulas is escaped, in text files.
     """
     if not is_text(path):
         rows, goal = _arrow(source), _arrow(target, columns)
@@ -175,10 +183,10 @@ def write_like(
         cells = cells.set_axis(range(len(header)), axis=1)
     for name in columns:
         cells[places[name]] = _as_written(moved[name], source, target, name)
-    _write_text(path, cells, header, source)
+    _write_text(path, cells, header, source, escapes)
 
 
-def write_new(path: Path, target: Rows, rows: pandas.DataFrame) -> None:
+def write_new(path: Path, target: Rows, rows: pandas.DataFrame, *, escapes: bool = False) -> None:
     """Write rows that are like a table's.
 
     Parameters
@@ -189,6 +197,8 @@ def write_new(path: Path, target: Rows, rows: pandas.DataFrame) -> None:
         The table.
     rows : DataFrame
         Some of its columns.
+    escapes : bool, default=False
+        See `write_like`.
     """
     names = [str(name) for name in rows]
     if not is_text(path):
@@ -197,14 +207,19 @@ def write_new(path: Path, target: Rows, rows: pandas.DataFrame) -> None:
     cells = rows.copy()
     for name in names:
         cells[name] = _as_written(rows[name], target, target, name)
-    _write_text(path, cells, names, target)
+    _write_text(path, cells, names, target, escapes)
 
 
-def _write_text(path: Path, cells: pandas.DataFrame, header: list[str], model: Rows) -> None:
+def _write_text(
+    path: Path, cells: pandas.DataFrame, header: list[str], model: Rows, escapes: bool
+) -> None:
     """Write cells, separated as in the file that is their model unless the ending says more."""
     separator = separator_of(path) or ","
     if isinstance(model, TextRows) and separator_of(model.path) == separator:
         separator = model.separator
+    if escapes:
+        cells = cells.apply(lambda column: column.map(escaped, na_action="ignore"))
+        header = [escaped(name) for name in header]
     with replacing(path) as file, packed(file, path) as archive:
         write_cells(archive, cells, header, separator)
 

@@ -31,8 +31,10 @@ from skflow.tabular import import_pandas
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["TextOptions", "TextRows", "read_text", "write_cells"]
+__all__ = ["TextOptions", "TextRows", "escaped", "read_text", "write_cells"]
 
+_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠\t\r]")  # of full width, too
+_SIGNED = re.compile(r"\s*[-+][\s\d.,'’%$€£¥]*(\d[eE][-+]?\d+)?")
 HEAD = 2**20  # bytes that say how a file is written
 
 
@@ -418,6 +420,29 @@ def _line_of(path: Path, error: UnicodeDecodeError) -> str:
 
 
 # --------------------------------------------------------------------------------------- writing
+def escaped(cell: Any) -> Any:
+    """Return a cell with ' before what a spreadsheet would take for a formula.
+
+    Parameters
+    ----------
+    cell : object
+        Text, or anything else, which stays as it is. Numbers with a sign are no formulas.
+
+    Returns
+    -------
+    cell : object
+        The cell.
+
+    Examples
+    --------
+    >>> escaped("=1+1"), escaped("-1+1"), escaped("-1.5 %")
+    ("'=1+1", "'-1+1", '-1.5 %')
+    """
+    if isinstance(cell, str) and _FORMULA.match(cell) and not _SIGNED.fullmatch(cell):
+        return f"'{cell}"
+    return cell
+
+
 def write_cells(file: Any, cells: pandas.DataFrame, header: Sequence[str], separator: str) -> None:
     """Write columns to a text file.
 
@@ -432,4 +457,15 @@ def write_cells(file: Any, cells: pandas.DataFrame, header: Sequence[str], separ
     separator : str
         What separates columns.
     """
-    cells.to_csv(file, index=False, header=list(header), sep=separator, lineterminator="\n")
+    names = list(header)
+    texts: list[Any] = [column for _, column in cells.items() if column.dtype.kind not in "biufM"]
+    is_bare = not any(isinstance(c, str) and "\r" in c for text in [names, *texts] for c in text)
+    cells.to_csv(
+        file,
+        index=False,
+        header=names,
+        sep=separator,
+        lineterminator="\n",
+        # a carriage return ends a line for readers, and Python before 3.13 leaves it unquoted
+        quoting=csv.QUOTE_MINIMAL if is_bare else csv.QUOTE_ALL,
+    )
