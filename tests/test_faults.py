@@ -13,7 +13,10 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_info
 
 import skflow._utils
@@ -216,7 +219,8 @@ def test_a_perceptron_does_not_swallow_an_interrupt(monkeypatch, learns):
     if learns == "updated":
         fits = (classifier.partial_fit, {"classes": [0, 1]}), (regressor.partial_fit, {})
     else:
-        fits = (classifier.fit, {}), (regressor.fit, {})
+        nested = make_pipeline(StandardScaler(), MLPClassifier(max_iter=2))
+        fits = (classifier.fit, {}), (regressor.fit, {}), (nested.fit, {})
     for fit, options in fits:
         with pytest.raises(KeyboardInterrupt):
             taught(fit, X, y, **options)
@@ -227,12 +231,10 @@ def test_a_perceptron_does_not_swallow_an_interrupt(monkeypatch, learns):
 
 
 def test_other_warnings_of_a_fit_stay_warnings():
-    def fit(n):
-        skflow._utils.warn(f"{n} rows")
-        return n
-
-    with pytest.warns(UserWarning, match="3 rows"):
-        assert taught(fit, 3) == 3
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(50, 2)), rng.integers(0, 2, 50)
+    with pytest.warns(ConvergenceWarning):
+        assert taught(MLPClassifier(max_iter=2).fit, X, y).n_iter_ == 2
 
 
 @pytest.mark.parametrize("fails_in", ["this thread", "another thread"])

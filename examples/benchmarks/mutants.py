@@ -1,0 +1,130 @@
+"""Mutation check: does some test fail when a random operator, number or condition is another one?
+
+Mutants are cosmic-ray's. Places in the code are drawn evenly from every room, and one mutant of
+each. Every mutant is tried on a copy of the repository, by the tests of its room, those first whose
+file bears the module's name. A mutant is killed if a test fails, or if tests take more processor
+time than the timeout. Survivors are printed: a test is missing, or the mutant does what the code
+does.
+
+    pip install -e ".[test]" cosmic-ray
+    python examples/benchmarks/mutants.py               # 150 mutants: an hour or two
+    python examples/benchmarks/mutants.py --rooms flow --n 20 --seed 1
+
+Not mutated: ``|``, which stands in annotations, and ``==`` for ``is`` and back, which do the same.
+"""
+
+import argparse
+import difflib
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator, operator_names
+
+ROOT = Path(__file__).parents[2]
+TABLES = "test_tabular test_kinds test_frames test_plain test_impute test_conditional_tables "
+ROOMS = {  # the tests of each
+    "kernels": ["tests/test_kernels.py", "tests/fields", "tests/flow"],
+    "fields": ["tests/fields", "tests/flow", "tests/samplers"],
+    "flow": ["tests/flow", "tests/samplers", "tests/test_given.py", "tests/test_at_rest.py"],
+    "schedules.py": ["tests/test_schedules.py", "tests/samplers"],
+    "samplers": ["tests/samplers", "tests/test_given.py", "tests/test_named_parts.py"],
+    "tabular": [f"tests/{name}.py" for name in f"{TABLES}test_report test_cli".split()],
+}
+SAME = re.compile(r"_Is_|_IsNot_|_Is$|_IsNot$|_BitOr_|VariableInserter|RemoveDecorator")
+
+
+def places(source):
+    """What may be mutated: by place, the operators and the numbers of their occurrences."""
+    nodes, found = list(ast_nodes(get_ast(source))), {}
+    for name in operator_names():
+        operator = get_operator(name)
+        if SAME.search(name) or operator.arguments():
+            continue
+        spots = [spot for node in nodes for spot in operator().mutation_positions(node)]
+        for occurrence, (start, _) in enumerate(spots):
+            found.setdefault((start, name.split("_")[0]), []).append((operator(), occurrence))
+    return found
+
+
+def draw(room, n, rng):
+    """n mutants of a room: path, source and mutated source."""
+    path = ROOT / "skflow" / room
+    paths = [path] if path.is_file() else sorted(path.rglob("*.py"))
+    sources = {path: path.read_text(encoding="utf-8") for path in paths}
+    all_places = [(p, spot) for p, source in sources.items() for spot in places(source).values()]
+    for i in rng.permutation(len(all_places))[:n]:
+        path, spot = all_places[i]
+        operator, occurrence = spot[rng.integers(len(spot))]
+        yield path, sources[path], mutate_code(sources[path], operator, occurrence)
+
+
+def tests_of(room, path):
+    """Files with tests of a module, those that bear its name first."""
+    files = [
+        file
+        for name in ROOMS[room]
+        for file in ([name] if name.endswith(".py") else sorted((ROOT / name).glob("test_*.py")))
+    ]
+    names = [
+        str(Path(file).relative_to(ROOT) if Path(file).is_absolute() else file) for file in files
+    ]
+    return sorted(names, key=lambda name: path.stem.strip("_").split("_")[0] not in name)
+
+
+def is_killed(copy, tests, timeout):
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider"]
+    environment = {**os.environ, "PYTHONPATH": str(copy), "MPLBACKEND": "Agg"}
+    done = subprocess.run(
+        [*command, *tests],
+        cwd=copy,
+        env=environment,
+        capture_output=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (timeout, timeout)),
+    )
+    if done.returncode < 0:
+        return "timeout"
+    return "" if done.returncode == 0 else "killed"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rooms", nargs="+", default=list(ROOMS), choices=ROOMS)
+    parser.add_argument("--n", type=int, default=25, help="mutants of each room")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--timeout", type=int, default=600, help="processor seconds for tests")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for name in ("skflow", "tests", "examples", "docs"):
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for path in [*ROOT.glob("*.toml"), *ROOT.glob("*.md"), *ROOT.glob("*.cff")]:
+            shutil.copy(path, copy)
+        for room in args.rooms:
+            results = []
+            for path, source, mutant in draw(room, args.n, np.random.default_rng(args.seed)):
+                place = copy / path.relative_to(ROOT)
+                place.write_text(mutant, encoding="utf-8")
+                start = time.perf_counter()
+                results.append(is_killed(copy, tests_of(room, path), args.timeout))
+                seconds = time.perf_counter() - start
+                place.write_text(source, encoding="utf-8")
+                difference = difflib.unified_diff(source.split("\n"), mutant.split("\n"), n=0)
+                changed = " ".join(list(difference)[2:])
+                outcome = results[-1] or "SURVIVED"
+                print(f"{outcome:8} {seconds:5.0f} s  {place.name}: {changed}", flush=True)
+            n_killed = sum(map(bool, results))
+            print(f"{room}: {n_killed} of {len(results)} killed", flush=True)
+
+
+if __name__ == "__main__":
+    main()
