@@ -12,8 +12,8 @@ import pytest
 
 from skflow import TableTransport
 from skflow.cli import main
+from skflow.cli._cells import escaped
 from skflow.cli._shell import visible
-from skflow.cli._text import escaped
 
 FORMULAS = [
     "=1+1",

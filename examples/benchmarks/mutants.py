@@ -19,13 +19,21 @@ import os
 import re
 import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+import joblib  # noqa: F401 - this and others, so that children need not import them
+import matplotlib.pyplot  # noqa: F401
+import numba  # noqa: F401
 import numpy as np
+import pandas as pd  # noqa: F401
+import pyarrow.parquet  # noqa: F401
+import pytest
+import scipy.stats  # noqa: F401
+import sklearn.ensemble
+import sklearn.neural_network  # noqa: F401
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
@@ -82,18 +90,17 @@ def tests_of(room, path):
 
 
 def is_killed(copy, tests, timeout):
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider"]
-    environment = {**os.environ, "PYTHONPATH": str(copy), "MPLBACKEND": "Agg"}
-    done = subprocess.run(
-        [*command, *tests],
-        cwd=copy,
-        env=environment,
-        capture_output=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (timeout, timeout)),
-    )
-    if done.returncode < 0:
-        return "timeout"
-    return "" if done.returncode == 0 else "killed"
+    """Run tests in a child, which has the libraries already and imports the mutant."""
+    child = os.fork()
+    if child == 0:
+        os.chdir(copy)
+        os.environ["PYTHONPATH"] = sys.path[0] = str(copy)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1), os.dup2(null, 2)
+        resource.setrlimit(resource.RLIMIT_CPU, (timeout, timeout))
+        os._exit(int(pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", *tests])))
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return "" if status == 0 else "timeout" if status < 0 else "killed"
 
 
 def main():

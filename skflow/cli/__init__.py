@@ -19,7 +19,7 @@ import numpy as np
 
 from skflow.cli._arguments import REFERENCE_ROWS, make_parser
 from skflow.cli._chunks import ParquetRows, check_parquet, frame_of, write_moved
-from skflow.cli._files import check_output, is_text
+from skflow.cli._files import check_output
 from skflow.cli._notes import (
     note_columns,
     note_dates,
@@ -43,18 +43,12 @@ __all__ = ["main"]
 
 # ---------------------------------------------------------------------------------------- commands
 def _transport(args: argparse.Namespace) -> None:
-    check_output(args.output, [args.source, args.target])
-    _check_escapes(args)
+    check_output(args.output, [args.source, args.target], args.escape_formulas)
     check_page(args.page, [args.source, args.target, args.output])
     if args.chunk_rows is None:
         _transport_whole(args)
     else:
         _transport_chunks(args)
-
-
-def _check_escapes(args: argparse.Namespace) -> None:
-    if args.escape_formulas and not is_text(args.output):
-        raise CommandError(f"--escape-formulas is for text, which {args.output} is not.")
 
 
 def _transport_whole(args: argparse.Namespace) -> None:
@@ -183,8 +177,7 @@ def _wants_quality(args: argparse.Namespace) -> bool:
 
 
 def _sample(args: argparse.Namespace) -> None:
-    check_output(args.output, [args.target])
-    _check_escapes(args)
+    check_output(args.output, [args.target], args.escape_formulas)
     check_page(args.page, [args.target, args.output])
     (target,) = _open_tables(args, args.target)
     columns = _shared_columns(args, [target])

@@ -52,8 +52,10 @@ def is_text(path: Path) -> bool:
     return separator_of(path) is not None
 
 
-def check_output(path: Path, inputs: Sequence[Path]) -> None:
+def check_output(path: Path, inputs: Sequence[Path], escapes: bool) -> None:
     """Find out before the work whether its result can be written, without touching anything."""
+    if escapes and not is_text(path):
+        raise CommandError(f"--escape-formulas is for text, which {path} is not.")
     separator_of(path)
     check_writable(path, inputs)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from skflow.cli._cells import write_cells
 from skflow.cli._chunks import (
     FILL,
     ArrowRows,
@@ -16,7 +17,7 @@ from skflow.cli._chunks import (
 )
 from skflow.cli._files import is_text, packed, replacing, separator_of
 from skflow.cli._shell import CommandError, join
-from skflow.cli._text import TextOptions, TextRows, escaped, read_text, write_cells
+from skflow.cli._text import TextOptions, TextRows, read_text
 from skflow.cli._written import Written
 from skflow.tabular import import_pandas
 
@@ -217,11 +218,8 @@ def _write_text(
     separator = separator_of(path) or ","
     if isinstance(model, TextRows) and separator_of(model.path) == separator:
         separator = model.separator
-    if escapes:
-        cells = cells.apply(lambda column: column.map(escaped, na_action="ignore"))
-        header = [escaped(name) for name in header]
     with replacing(path) as file, packed(file, path) as archive:
-        write_cells(archive, cells, header, separator)
+        write_cells(archive, cells, header, separator, escapes=escapes)
 
 
 def _as_written(values: pandas.Series, source: Rows, target: Rows, name: str) -> Any:

@@ -31,10 +31,8 @@ from skflow.tabular import import_pandas
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["TextOptions", "TextRows", "escaped", "read_text", "write_cells"]
+__all__ = ["TextOptions", "TextRows", "read_text"]
 
-_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠\t\r]")  # of full width, too
-_SIGNED = re.compile(r"\s*[-+][\s\d.,'’%$€£¥]*(\d[eE][-+]?\d+)?")
 HEAD = 2**20  # bytes that say how a file is written
 
 
@@ -417,55 +415,3 @@ def _line_of(path: Path, error: UnicodeDecodeError) -> str:
             except UnicodeDecodeError:
                 return f" in line {number}"
     return ""
-
-
-# --------------------------------------------------------------------------------------- writing
-def escaped(cell: Any) -> Any:
-    """Return a cell with ' before what a spreadsheet would take for a formula.
-
-    Parameters
-    ----------
-    cell : object
-        Text, or anything else, which stays as it is. Numbers with a sign are no formulas.
-
-    Returns
-    -------
-    cell : object
-        The cell.
-
-    Examples
-    --------
-    >>> escaped("=1+1"), escaped("-1+1"), escaped("-1.5 %")
-    ("'=1+1", "'-1+1", '-1.5 %')
-    """
-    if isinstance(cell, str) and _FORMULA.match(cell) and not _SIGNED.fullmatch(cell):
-        return f"'{cell}"
-    return cell
-
-
-def write_cells(file: Any, cells: pandas.DataFrame, header: Sequence[str], separator: str) -> None:
-    """Write columns to a text file.
-
-    Parameters
-    ----------
-    file : binary file
-        The file.
-    cells : DataFrame
-        The columns, as text or numbers.
-    header : sequence of str
-        Their names.
-    separator : str
-        What separates columns.
-    """
-    names = list(header)
-    texts: list[Any] = [column for _, column in cells.items() if column.dtype.kind not in "biufM"]
-    is_bare = not any(isinstance(c, str) and "\r" in c for text in [names, *texts] for c in text)
-    cells.to_csv(
-        file,
-        index=False,
-        header=names,
-        sep=separator,
-        lineterminator="\n",
-        # a carriage return ends a line for readers, and Python before 3.13 leaves it unquoted
-        quoting=csv.QUOTE_MINIMAL if is_bare else csv.QUOTE_ALL,
-    )
