@@ -939,6 +939,7 @@ def test_messages_are_short():
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_signal_leaves_what_was_there(tables, name, monkeypatch):
     number = getattr(signal, name)
+    inherited = signal.signal(number, signal.SIG_DFL)  # where nohup runs the tests it is ignored
     handler = signal.getsignal(number)
     Path("out.csv").write_text("precious\n")
     before = files()
@@ -950,6 +951,7 @@ def test_a_signal_leaves_what_was_there(tables, name, monkeypatch):
         assert files() == before
         assert Path("out.csv").read_text() == "precious\n"
         assert signal.getsignal(number) is handler
+    signal.signal(number, inherited)
 
 
 def test_an_ignored_signal_stays_ignored_and_other_threads_set_none(tables, monkeypatch):

@@ -86,6 +86,8 @@ SIGNALLED = """if True:
     from skflow.cli import main
 
     number, method, n, *args = sys.argv[1:]
+    if int(number) != signal.SIGINT:
+        signal.signal(int(number), signal.SIG_DFL)  # nohup ignores it
     before, calls = getattr(TableTransport, method), []
 
     def spied(self, *rows, **options):

@@ -1,0 +1,215 @@
+"""Input that is rare: parameters that are refused, and tables that go other ways than most."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.tree import DecisionTreeRegressor
+
+import skflow
+from skflow import SDFlowGenerator, SDFlowOverSampler, SDFlowSampler, TableTransport
+from skflow.bandwidth import resolve_bandwidth as resolve
+from skflow.cli import main
+from skflow.cli._shell import join
+from skflow.cli._written import find_form, marks_of
+from skflow.fields import DenoiserDifference, LaplaceMeanShift, LearnedDenoiser
+from skflow.fields._training import rate_name, set_learning_rate, snapshot
+from skflow.kernels import kernel_mean
+from skflow.plotting import CorrelationDisplay, FlowPathDisplay, MarginalsDisplay
+
+# old pandas and pyarrow, one with the other
+pytestmark = pytest.mark.filterwarnings("ignore:Passing a BlockManager:DeprecationWarning")
+
+
+@pytest.fixture
+def rows():
+    return np.random.default_rng(0).normal(size=(60, 2))
+
+
+# --------------------------------------------------------------------------------------- parameters
+REFUSED = {
+    "factors": (LaplaceMeanShift(factors=[]), "factors must be a sequence of numbers"),
+    "weights": (DenoiserDifference(weights=(1.0,)), "weights must be two finite numbers"),
+}
+
+
+@pytest.mark.parametrize(("field", "message"), REFUSED.values(), ids=REFUSED)
+def test_parameters_of_fields(rows, field, message):
+    with pytest.raises(ValueError, match=message):
+        SDFlowSampler(field, n_steps=2, random_state=0).fit(rows)
+
+
+def test_a_denoiser_that_is_fitted_at_once(rows):
+    field = DenoiserDifference(LearnedDenoiser(Ridge(), n_updates="auto"))
+    flow = SDFlowSampler(field, n_steps=2, random_state=0).fit(rows)
+    moved = flow.transform(rows + 5)
+    assert np.abs(moved.mean(axis=0) - rows.mean(axis=0)).max() < 1
+
+
+def test_a_critic_that_cannot_learn_on_the_way(rows):
+    with pytest.raises(TypeError, match="has no partial_fit, by which a critic learns"):
+        skflow.DiscriminatorFlowSampler(critic=LogisticRegression(), n_rounds=2).fit(rows)
+
+
+def test_what_has_no_learning_rate(rows):
+    tree = DecisionTreeRegressor().fit(rows, rows[:, 0])
+    assert rate_name(tree) is None
+    with pytest.raises(ValueError, match="has no learning rate"):
+        set_learning_rate(tree, 0.1)
+    assert np.array_equal(snapshot(tree).predict(rows), tree.predict(rows))
+
+
+def test_validation_keeps_rows_to_learn_from(rows):
+    weight = np.linspace(1, 2, len(rows))
+    flow = SDFlowGenerator(n_epochs=1, n_steps=3, early_stopping=True, random_state=0)
+    assert len(flow.fit(rows, sample_weight=weight).validation_scores_) == 1
+    with pytest.raises(ValueError, match=r"leaves no row of 1 to learn from: give more rows"):
+        flow.fit(rows[:1])
+
+
+def test_errors_of_a_regressor_are_its_own(rows):
+    """Only numbers that are not finite are a divergence."""
+
+    class Broken(DecisionTreeRegressor):
+        def predict(self, X, check_input=True):
+            raise ValueError("the tree is felled")
+
+    with pytest.raises(ValueError, match="the tree is felled"):
+        SDFlowGenerator(Broken(), n_epochs=1, n_steps=3, random_state=0).fit(rows)
+
+
+@pytest.mark.parametrize("field", ["sum", "critic"])
+def test_a_training_goes_on_whatever_the_field_remembers(rows, field):
+    flow = SDFlowGenerator(field=field, n_epochs=1, n_steps=3, warm_start=True, random_state=0)
+    first = flow.fit(rows).sample(50)
+    assert not np.array_equal(flow.fit(rows).sample(50), first)
+
+
+# ---------------------------------------------------------------------------------------- numbers
+def test_queries_and_rows_of_two_precisions_are_summed_in_double(rows):
+    queries = rows[:5].astype(np.float32)
+    expected = kernel_mean(queries.astype(np.float64), rows, 1.0)
+    assert np.array_equal(kernel_mean(queries, rows, 1.0), expected)
+
+
+def test_the_median_distance_of_many_rows_is_that_of_some():
+    """4000 rows drawn of 6000; a median of distances of 8 million pairs is off by less than 2 %."""
+    X = np.random.default_rng(0).normal(size=(6000, 2))
+    assert resolve("median", X) == pytest.approx(resolve("median", X[:2000]), rel=0.03)
+
+
+def test_numbers_with_a_point_alone():
+    form, strays = find_form(["1,234.5", "2,000.0"], marks_of(";", "."))
+    assert (form.thousands, form.decimal, strays) == (",", ".", [])
+    with pytest.raises(ValueError, match=r"'x' is not written like '1,234.5'"):
+        form.parse("x")
+    assert form.write(None) == ""
+
+
+def test_long_lists_are_cut():
+    assert join([f"a column with a long name {i}" for i in range(9)]).endswith(" others")
+
+
+# ----------------------------------------------------------------------------------------- tables
+def test_an_array_is_no_table(rows):
+    with pytest.raises(TypeError, match=r"got ndarray: wrap an array in pandas\.DataFrame"):
+        TableTransport().fit(rows)
+
+
+def test_labels_in_a_frame_of_one_column_stay_one(rows):
+    labels = pd.DataFrame({"class": np.repeat([0, 1], [45, 15]).astype(np.int8)})
+    y = labels["class"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the shape of a column of labels
+        _, drawn = SDFlowOverSampler(random_state=0).fit_resample(rows, labels)
+    assert drawn["class"].dtype == y.dtype
+    assert (drawn["class"].value_counts() == 45).all()
+
+
+def test_more_source_rows_than_a_frozen_table_keeps():
+    rng = np.random.default_rng(0)
+    target = pd.DataFrame({"x": rng.normal(size=300), "n": rng.poisson(4, 300)})
+    source = pd.DataFrame({"x": rng.normal(2, 1, 2500), "n": rng.poisson(6, 2500)})
+    transport = TableTransport(random_state=0).set_params(flow__n_steps=5)
+    moved = transport.fit(target, X_source=source).transform(source)
+    assert abs(moved["x"].mean()) < 0.3 < 1.5 < source["x"].mean()
+
+
+# ------------------------------------------------------------------------------------ the command
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_columns_of_parquet_have_names_of_their_own(folder, capsys):
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    table = arrow.Table.from_arrays([arrow.array([1.0, 2.0])] * 2, names=["x", "x"])
+    parquet.write_table(table, "twins.parquet")
+    assert main(["compare", "twins.parquet", "twins.parquet"]) == 2
+    assert "two of its columns are called 'x'" in capsys.readouterr().err
+
+
+def test_columns_that_look_like_dates_are_named_together(folder, capsys):
+    days = 20240100 + np.random.default_rng(0).integers(1, 29, (80, 2))
+    pd.DataFrame(days, columns=["from", "to"]).to_csv("days.csv", index=False)
+    assert main(["compare", "days.csv", "days.csv"]) == 0
+    assert "from and to are moved as whole numbers, but look like" in capsys.readouterr().err
+
+
+def test_nothing_that_varies_has_no_distance(folder, capsys):
+    table = pd.DataFrame({"x": [1.0] * 80, "k": ["a"] * 80})
+    table.to_csv("still.csv", index=False)
+    assert main(["compare", "still.csv", "still.csv", "--columns", "x,k"]) == 0
+    out = capsys.readouterr().out
+    assert "Constant in the target: x." in out
+    assert "nothing to move" in out
+    args = ["transport", "still.csv", "still.csv", "-o", "out.csv", "--steps", "2"]
+    assert main(args) == 0
+    assert pd.read_csv("out.csv").equals(table)
+
+
+def test_empty_lines_before_names(folder):
+    lines = "\n".join(f"{i}.5,{i % 7}" for i in range(60))
+    Path("late.csv").write_text(f"\n,\nx,n\n{lines}\n")
+    assert main(["sample", "late.csv", "-n", "5", "-o", "new.csv", "--steps", "2", "--quiet"]) == 0
+    assert list(pd.read_csv("new.csv")) == ["x", "n"]
+
+
+def test_words_for_truth_with_gaps(folder):
+    values = ["True", "", "False", "True"] * 20
+    pd.DataFrame({"ok": values, "x": np.arange(80.0)}).to_csv("gaps.csv", index=False)
+    args = ["sample", "gaps.csv", "-n", "40", "-o", "new.csv", "--steps", "2", "--no-report"]
+    assert main(args) == 0
+    new = pd.read_csv("new.csv", dtype=str, keep_default_na=False)
+    assert set(new["ok"]) <= {"True", "False", ""}
+
+
+# ---------------------------------------------------------------------------------------- figures
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_figures_of_three_columns_and_of_times():
+    matplotlib = pytest.importorskip("matplotlib")
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 3))
+    flow = SDFlowSampler(n_steps=3, random_state=0).fit(X)
+    display = FlowPathDisplay.from_estimator(flow, X + 2)
+    assert len(display.plot(steps=2).figure_.axes) == 2
+    with pytest.raises(ValueError, match="background=True draws two columns"):
+        display.plot(background=True)
+    day = pd.Timestamp("2024-01-01")
+    numbers = rng.integers(0, 3, 60)
+    table = pd.DataFrame(
+        {
+            "day": day + pd.to_timedelta(numbers, unit="D"),
+            "span": pd.to_timedelta(numbers, unit="D"),
+            "flag": numbers > 1,
+        }
+    )
+    MarginalsDisplay.from_tables(table, target=table).plot()
+    CorrelationDisplay.from_tables(table, target=table).plot()
+    matplotlib.pyplot.close("all")
