@@ -88,6 +88,21 @@ def test_a_training_goes_on_whatever_the_field_remembers(rows, field):
     assert not np.array_equal(flow.fit(rows).sample(50), first)
 
 
+REFRESHED = DenoiserDifference(LearnedDenoiser(n_updates=20), source="learned")
+
+
+@pytest.mark.parametrize("field", ["kernel", "critic", "sum", REFRESHED])
+def test_another_field_remembers_nothing_of_the_one_before(rows, field):
+    flow = SDFlowGenerator(field="mmd", n_epochs=1, n_steps=3, warm_start=True, random_state=0)
+    flow.fit(rows).set_params(field=field)
+    assert np.isfinite(flow.fit(rows).sample(50)).all()
+
+
+def test_batches_of_a_generator_that_move_in_groups(rows):
+    flow = SDFlowGenerator(n_epochs=2, n_steps=2, batch_size=2500, random_state=0)
+    assert np.isfinite(flow.fit(rows).sample(50)).all()
+
+
 # ---------------------------------------------------------------------------------------- numbers
 def test_queries_and_rows_of_two_precisions_are_summed_in_double(rows):
     queries = rows[:5].astype(np.float32)

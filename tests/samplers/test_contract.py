@@ -75,6 +75,16 @@ def test_every_sampler_has_its_row():
     assert public == {type(sampler) for sampler in ROWS.values()}
 
 
+def set_known(sampler, **params):
+    """Set the parameters that it has."""
+    known = sampler.get_params()
+    return sampler.set_params(**{name: value for name, value in params.items() if name in known})
+
+
+# scikit-learn's checks ask nothing about where rows arrive
+FAST = [set_known(clone(sampler), n_steps=5, n_rounds=20) for sampler in ROWS.values()]
+
+
 def expected_failures(estimator):
     if isinstance(estimator, skflow.DiscriminatorFlowSampler):  # moves every row on its own
         return {}
@@ -82,7 +92,7 @@ def expected_failures(estimator):
 
 
 @pytest.mark.filterwarnings("ignore:transform moves rows as one population:UserWarning")
-@parametrize_with_checks(list(ROWS.values()), expected_failed_checks=expected_failures)
+@parametrize_with_checks(FAST, expected_failed_checks=expected_failures)
 def test_scikit_learn_checks(estimator, check):  # the one expected failure is strict: it must fail
     check(estimator)
 
@@ -95,12 +105,6 @@ def sampler(request):
 def samplers(names):
     """Run a test over the named rows only."""
     return pytest.mark.parametrize("sampler", sorted(names), indirect=True)
-
-
-def set_known(sampler, **params):
-    """Set the parameters that it has."""
-    known = sampler.get_params()
-    return sampler.set_params(**{name: value for name, value in params.items() if name in known})
 
 
 @pytest.fixture
@@ -464,8 +468,9 @@ def test_long_tables_fit_in_groups(seed):
     # measured 0.55 to 1.38 over these seeds, copy 0.96 to 1.01
     assert energy_distance(moved, held_out) < 2 * energy_floor(held_out, len(moved))
     assert 0.8 < nearest_neighbor_ratio(moved[:2000], X) < 1.1
-    order = np.random.default_rng(0).permutation(len(source))
-    np.testing.assert_array_equal(flow.transform(source[order]), moved[order])
+    if seed == 0:  # which order it is does not depend on the rows
+        order = np.random.default_rng(0).permutation(len(source))
+        np.testing.assert_array_equal(flow.transform(source[order]), moved[order])
 
 
 @samplers(FLOWS)
@@ -506,9 +511,9 @@ def test_every_base_reaches_the_target(sampler, target, base, reach):
 
 
 def test_score_prefers_its_own_target(sampler, target):
-    sampler.fit(target)
-    assert -0.05 < sampler.score(target) <= 0  # measured -0.003 (sd) and -0.017 (sd-row)
-    assert sampler.score(target + 3) < 10 * sampler.score(target)
+    own = sampler.fit(target).score(target)
+    assert -0.05 < own <= 0  # measured -0.003 (sd) and -0.017 (sd-row)
+    assert sampler.score(target + 3) < 10 * own
 
 
 # --------------------------------------------------------------------------------- model selection
