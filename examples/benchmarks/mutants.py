@@ -2,9 +2,9 @@
 
 Mutants are cosmic-ray's. Places in the code are drawn evenly from every room, and one mutant of
 each. Every mutant is tried on a copy of the repository, by the tests of its room, those first whose
-file bears the module's name. A mutant is killed if a test fails, or if tests take more processor
-time than the timeout. Survivors are printed: a test is missing, or the mutant does what the code
-does.
+file bears the module's name. A mutant is killed if a test fails. Survivors, and mutants whose tests
+take more processor time than the timeout, are printed: a test is missing, or the mutant does what
+the code does, or never ends.
 
     pip install -e ".[test]" cosmic-ray
     python examples/benchmarks/mutants.py               # 150 mutants: an hour or two
@@ -129,8 +129,8 @@ def main():
                 changed = " ".join(list(difference)[2:])
                 outcome = results[-1] or "SURVIVED"
                 print(f"{outcome:8} {seconds:5.0f} s  {place.name}: {changed}", flush=True)
-            n_killed = sum(map(bool, results))
-            print(f"{room}: {n_killed} of {len(results)} killed", flush=True)
+            n_killed, n_late = results.count("killed"), results.count("timeout")
+            print(f"{room}: {n_killed} of {len(results)} killed, {n_late} timed out", flush=True)
 
 
 if __name__ == "__main__":
