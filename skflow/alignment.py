@@ -44,6 +44,7 @@ Affine = tuple[NDArray, NDArray, NDArray]  # source mean, matrix, target mean
 
 TINY = 1e-12  # smallest probability of a draw
 DEGENERATE = 1e-10  # smallest eigenvalue of correlations that are not degenerate
+ROUNDED = 1e-6  # largest error of a correlation, which an accurate map does not come near
 # Values that lie farther outside of the middle 96 % of a column than ten times its width are pulled
 # in: one such value may have more variance than all others.
 TAIL, REACH = 0.02, 10.0
@@ -142,6 +143,14 @@ def _optimal_map(C_q: NDArray, C_p: NDArray, scale: NDArray) -> NDArray:
     """The optimal map between two Gaussians, or none where correlations are degenerate."""
     if any(np.linalg.eigvalsh(C / scale)[0] <= DEGENERATE for C in (C_q, C_p)):
         return np.eye(len(C_q))
+    A = _between(C_q, C_p)
+    if np.abs((A.T @ C_q @ A - C_p) / scale).max() > ROUNDED:  # units too far apart for one matrix
+        s = np.sqrt(np.diag(scale))
+        A = _between(C_q / scale, C_p / scale) * (s / s[:, None])
+    return A
+
+
+def _between(C_q: NDArray, C_p: NDArray) -> NDArray:
     half, inverse = symmetric_root(C_q), symmetric_root(C_q, -0.5)
     return inverse @ symmetric_root(half @ C_p @ half) @ inverse
 
@@ -272,9 +281,7 @@ def drawn_in(Y: NDArray, reach: float, kept: NDArray) -> NDArray:
     return Y
 
 
-def told_apart(
-    Y: NDArray, width: float, rng: np.random.Generator, kept: NDArray | None = None
-) -> NDArray:
+def told_apart(Y: NDArray, width: float | NDArray, rng: np.random.Generator) -> NDArray:
     """Add noise to repeated rows, so that no two rows are equal.
 
     Equal rows would move together. A little apart they repel each other, and spread over the part
@@ -284,12 +291,11 @@ def told_apart(
     ----------
     Y : ndarray of shape (n_rows, n_features)
         Rows, equal ones next to each other.
-    width : float
-        Standard deviation of the noise that all but the first of equal rows get.
+    width : float or ndarray of shape (n_features,)
+        Standard deviation of the noise that all but the first of equal rows get, in all columns or
+        in each.
     rng : numpy.random.Generator
         Source of the noise.
-    kept : ndarray of int, default=None
-        Columns without noise.
 
     Returns
     -------
@@ -311,8 +317,6 @@ def told_apart(
     if not is_equal.any():
         return Y
     Y, noise = Y.copy(), rng.standard_normal((np.count_nonzero(is_equal), Y.shape[1]))
-    if kept is not None:
-        noise[:, kept] = 0
     Y[is_equal] += (width * noise).astype(Y.dtype)
     return Y
 

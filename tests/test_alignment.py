@@ -51,6 +51,18 @@ def test_correlations_are_shrunk_by_the_oracle_approximating_amount(n_rows):
     assert np.linalg.eigvalsh(shrunk)[0] > 1e-3  # of eight rows in twelve columns as well
 
 
+@pytest.mark.parametrize("reach", [3, 6, 12])
+def test_moments_arrive_whatever_the_units_of_the_targets_columns(tables, reach):
+    # one matrix of all columns loses the narrow ones to rounding, from a ratio of 1e4 on
+    X, Y = (Z * 10.0 ** np.linspace(-reach, reach, 4) for Z in tables)
+    moved = apply_affine(Y, affine_map(Y, X))
+    C_p, C_q = _covariance(X, None)[1], _covariance(Y, None)[1]
+    A = affine_map(Y, X)[1]
+    scale = np.sqrt(np.outer(np.diag(C_p), np.diag(C_p)))
+    np.testing.assert_allclose(A.T @ C_q @ A / scale, C_p / scale, atol=1e-5)
+    np.testing.assert_allclose(moved.mean(axis=0), X.mean(axis=0), rtol=1e-6)
+
+
 @pytest.mark.parametrize("gain", [1e-9, 1e-3, 1e3, 1e6, 1e9])
 def test_the_unit_of_a_source_column_does_not_matter(tables, gain):
     X, Y = tables

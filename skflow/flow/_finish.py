@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skflow.flow._atoms import JointAtom, gather, radii_of
-from skflow.flow._marginals import MonotoneMap, missing_maps
+from skflow.flow._marginals import MATCHED_ROWS, MonotoneMap, missing_maps
 from skflow.flow._target import TargetView
 
 __all__ = ["Finish"]
@@ -49,8 +49,10 @@ class Finish:
         Returns
         -------
         finish : Finish
-            Nothing for fewer than 30 rows.
+            For fewer than 30 rows the values of constant columns, and nothing else.
         """
+        if len(moved) < MATCHED_ROWS:
+            return cls.of_constants(view)
         if view.stands_for is not None:
             # estimated weights know a column's distribution less well than the flow does
             some = view.stands_for
@@ -60,6 +62,24 @@ class Finish:
         radii = radii_of(atoms, moved)
         maps = missing_maps(gather(moved, atoms, radii), view.marginals, weight)
         return cls(atoms, radii, maps) if any(m is not None for m in maps) else cls()
+
+    @classmethod
+    def of_constants(cls, view: TargetView) -> Finish:
+        """The values of constant columns, which steps only approach.
+
+        Parameters
+        ----------
+        view : TargetView
+            The target.
+
+        Returns
+        -------
+        finish : Finish
+            Every row gets them, whatever it is moved with.
+        """
+        return cls(
+            maps=[m.map_from(m.values) if len(m.values) == 1 else None for m in view.marginals]
+        )
 
     def __call__(self, moved: NDArray) -> NDArray:
         """Rows that have what they missed.

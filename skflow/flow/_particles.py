@@ -148,7 +148,7 @@ class ParticleFlow(BaseFlow):
         Y = self._aligned(Y, affine)
         field, kept = view.field, view.kept
         if field.sees_source:
-            Y = told_apart(Y, DITHER * self.sigmas_[-1], rng, kept)
+            Y = told_apart(Y, DITHER * self.sigmas_[-1] * view.relative_spread(), rng)
         n_rows, is_recorded = (len(Y), len(self._target)), recording is not None
         state = start_state(
             field,
@@ -202,8 +202,10 @@ class ParticleFlow(BaseFlow):
 
     def _finish(self, moved: NDArray, view: TargetView, weight: NDArray | None) -> Finish:
         """What rows at the end of their flow still miss of the target."""
-        is_matched = self.match_marginals and self.field_.fixes_target
-        return Finish.of(moved, view, weight) if is_matched else Finish()
+        if not self.match_marginals:
+            return Finish()
+        is_matched = self.field_.fixes_target
+        return Finish.of(moved, view, weight) if is_matched else Finish.of_constants(view)
 
     def _end(self, moved: NDArray, view: TargetView, weight: NDArray | None = None) -> NDArray:
         """Rows at the end of their way, with the target's own values where they need them."""

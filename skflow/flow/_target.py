@@ -72,6 +72,20 @@ class TargetView:
     stands_for: NDArray | None = None
     own_bandwidths: NDArray | None = None
 
+    def relative_spread(self) -> NDArray:
+        """Standard deviations of the columns over the largest, 0 of those that stay.
+
+        Returns
+        -------
+        spread : ndarray of shape (n_features,)
+            0 of constant columns, too.
+        """
+        scale = np.abs(self.rows).max(axis=0).astype(np.float64)
+        X = self.rows / np.where(scale > 0, scale, 1.0)  # squares may underflow
+        spread = scale * np.sqrt(self.weight @ (X - self.weight @ X) ** 2)
+        spread[self.kept] = 0.0
+        return spread / (spread.max() or 1.0)
+
     def given(self, Y: NDArray, center: NDArray, weight_Y: NDArray | None = None) -> TargetView:
         """The target as it would be if its kept columns were distributed like those of the source.
 

@@ -129,7 +129,10 @@ def test_columns_that_arrive_and_a_handful_of_rows_are_left_as_the_flow_moved_th
     np.testing.assert_array_equal(moved[:, 0], left[:, 0])
     assert (moved[:, 1] == 0).all()  # a column that is constant in the target
     assert (left[:, 1] != 0).any()
-    np.testing.assert_array_equal(flow.transform(source[:29]), plain.transform(source[:29]))
+    few, left = flow.transform(source[:29]), plain.transform(source[:29])
+    np.testing.assert_array_equal(few[:, 0], left[:, 0])
+    assert (few[:, 1] == 0).all()
+    assert (left[:, 1] != 0).any()
 
 
 def test_shift_and_scale_equivariance_of_samples():

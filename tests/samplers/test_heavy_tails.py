@@ -89,6 +89,17 @@ def test_equal_source_rows_are_told_apart(seed):
     assert np.abs(again.mean(axis=0) - moved.mean(axis=0)).max() < 1e-9
 
 
+@pytest.mark.parametrize("n", [12, 200])
+def test_equal_source_rows_are_told_apart_in_every_columns_own_unit(n):
+    rng = np.random.default_rng(0)
+    units = np.array([1.0, 1e-6, 1e6, 0.0])
+    X, S = rng.normal(size=(200, 4)) * units, np.tile(rng.normal(size=(n // 4, 4)), (4, 1)) + 1
+    moved = SDFlowSampler(random_state=0).fit(X).transform(S * np.where(units > 0, units, 1))
+    assert (moved[:, 3] == 0).all()  # a constant column stays constant, of a few rows as well
+    x, y = X[:, :3] / units[:3], moved[:, :3] / units[:3]
+    assert energy_distance(y, x) < 2 * energy_floor(x, n)  # 1.0 and 0.5; 979 and 0.4 once
+
+
 @pytest.mark.parametrize("estimator", [SDFlowSampler, SDFlowGenerator])
 def test_a_step_size_that_overshoots_is_a_warning(estimator):
     X = np.random.default_rng(0).normal(size=(40, 2))
