@@ -36,6 +36,7 @@ from skflow.alignment import (
     told_apart,
 )
 from skflow.fields._conditional import ConditionalState
+from skflow.flow._arrival import warn_if_not_arrived
 from skflow.flow._base import BaseFlow
 from skflow.flow._callbacks import FitTask
 from skflow.flow._finish import Finish
@@ -249,7 +250,14 @@ class ParticleFlow(BaseFlow):
             if len(recording.steps) == self.n_steps:
                 rows = self._restore(moved, moved.dtype)
                 recording.finish = self._finish(rows, view, weight)
+                self._warn_if_not_arrived(recording.finish(rows), weight)
             yield moved
+
+    def _warn_if_not_arrived(self, moved: NDArray, weight: NDArray | None = None) -> None:
+        """Warn of a population that ended far from the target, unless columns of it stay."""
+        if not len(self._kept):
+            target = self._target, self._weight, self._n_draws
+            warn_if_not_arrived(moved - self.center_, *target, weight)
 
     def _so_far(self, recording: Recording) -> dict[str, Any]:
         """Attributes of the sampler if its flow ends where the recording does now."""

@@ -163,6 +163,11 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         ------
         ValueError
             If X is empty or not finite, or a parameter is out of its range; the message names it.
+
+        Warns
+        -----
+        UserWarning
+            If the reference rows of ``X_source`` ended far from the target, see ``transform``.
         """
         self._check_parameters()
         refuse_source_as_y(X, y)
@@ -268,15 +273,20 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         Warns
         -----
         UserWarning
-            If there are too few rows to be a population, or if there is a frozen flow and more than
-            half of the rows start far from every row of ``X_source``.
+            If there are too few rows to be a population, or if the population ended far from the
+            target: its energy distance, in standard deviations of the columns, is more than five
+            times that of fresh rows. Through a frozen flow, if more than half of the rows start far
+            from every row of ``X_source``.
         """
         Y, X = self._source(X)
         weight = positive_weights(sample_weight, X)
         with compute_threads(self.n_jobs):  # once for the whole flow
             steps, place, view = self._flow(Y, self._rng(), weight)
             moved = deque(self._shown(steps), maxlen=1).pop()[place]
-        return self._kept_as_in(X, self._end(self._restore(moved, X.dtype), view, weight))
+        moved = self._end(self._restore(moved, X.dtype), view, weight)
+        if self._is_population():
+            self._warn_if_not_arrived(moved, weight)
+        return self._kept_as_in(X, moved)
 
     def _kept_as_in(self, X: NDArray, moved: NDArray) -> NDArray:
         """Rows with the very values that they had in columns that stay."""
@@ -366,7 +376,8 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         Warns
         -----
         UserWarning
-            If a given value lies outside of the target's range.
+            If a given value lies outside of the target's range, or if the rows that are moved
+            together ended far from the target, see ``transform``.
         """
         check_is_fitted(self)
         n_samples = check_count(n_samples, name="n_samples")
@@ -380,7 +391,9 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         Y = self._restore(Y, self._target.dtype)
         if self._recording is not None:
             return self._end(Y, view)
-        return (self._matched(Y) if self.match_marginals else Y)[:n_samples]
+        Y = self._matched(Y) if self.match_marginals else Y
+        self._warn_if_not_arrived(Y)
+        return Y[:n_samples]
 
     def _sample_given(self, n: int, rng: np.random.Generator, given: Any) -> NDArray:
         """Draw rows that have given values in some columns."""

@@ -24,6 +24,10 @@ from skflow.metrics import energy_distance, energy_floor, nearest_neighbor_ratio
 from skflow.samplers import BaseSampler
 from skflow.schedules import SCHEDULES, CosineSchedule, KarrasSchedule, LinearSchedule
 
+# Few steps, and schedules that do not suit a sampler, end far from the target and say so;
+# tests/flow/test_arrival.py tests when.
+pytestmark = pytest.mark.filterwarnings("ignore:the rows ended far from the target:UserWarning")
+
 # One row a sampler; variants whose "auto" means something else are rows of their own.
 ROWS = {
     "sd": skflow.SDFlowSampler(n_steps=20, random_state=0),

@@ -153,6 +153,7 @@ def test_long_tables_with_heavy_tails_arrive(seed):
     assert fit < 3
 
 
+@pytest.mark.filterwarnings("ignore:the rows ended far from the target:UserWarning")  # beside atoms
 def test_ties_in_the_target_are_as_many_draws():
     """Three values of 1500 rows are no sample of three."""
     rng = np.random.default_rng(0)
@@ -188,6 +189,7 @@ def test_step_sizes_of_ones_own_and_samples_are_left_alone():
     np.testing.assert_array_equal(*(flow.fit(X).transform(S) for flow in noisy))
 
 
+@pytest.mark.filterwarnings("ignore:the rows ended far from the target:UserWarning")  # one step
 def test_the_papers_settings_are_algorithm_1():
     """One step, written out: z = y + σε, y ← y + η (D_p(z) - D_q(z)) with the clean rows moving."""
     from skflow.kernels import kernel_mean

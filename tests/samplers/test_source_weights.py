@@ -144,6 +144,7 @@ def test_labels_of_a_source_are_routed_and_saved(tmp_path):
     assert counts.mean() > 0.99
 
 
+@pytest.mark.filterwarnings("ignore:the rows ended far from the target:UserWarning")  # few steps
 def test_langevin_takes_weights_too():
     _, S, y, T, _ = thinned_cancer(0)
     flow = LangevinSampler(n_steps=5, random_state=0).fit(T, X_source=S, y_source=y)
