@@ -18,6 +18,7 @@ from sklearn.utils import check_array, check_random_state
 T = TypeVar("T")
 
 ABSENT = 1e-12  # weight over the largest, of rows that count for nothing
+VERSION_MARK = "_skflow_version"  # of stored estimators, beside their attributes
 WRAPPERS = {"skflow", "sklearn", "joblib"}  # who stands between a line of a user's and a warning
 
 
@@ -41,12 +42,36 @@ class cached_value(Generic[T]):
         return value
 
 
+def _version() -> str:
+    """The version of skflow, which imports this module before it knows."""
+    from skflow import __version__
+
+    return __version__
+
+
 class NamedPartsMixin(BaseEstimator):
     """Estimators among the parameters that may be given by a name, or left to a default.
 
     A parameter of such a part needs the part's object: ``set_params`` puts it in the place of the
     name or of None first, as in ``set_params(schedule="cosine", schedule__sigma_min="nn")``.
     """
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the attributes, and the version that they are of."""
+        return {**super().__getstate__(), VERSION_MARK: _version()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Set the attributes; warn if they are of another version."""
+        state = dict(state)
+        stored_by, own = state.pop(VERSION_MARK, None), _version()
+        if stored_by != own:
+            by = "an unmarked version of skflow" if stored_by is None else f"skflow {stored_by}"
+            warn(
+                f"this {type(self).__name__} was stored by {by}, and skflow {own} "
+                "may understand its attributes otherwise, or fail: fit it again, or install the "
+                "version that has stored it."
+            )
+        super().__setstate__(state)
 
     def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
         """Parameters that are such parts, with what makes an object of a name or of None.
