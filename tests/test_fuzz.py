@@ -212,8 +212,11 @@ def moved_by(name, case, way):
 @many(20)
 @given(case=cases())
 def test_a_score_difference_flow_arrives(way, case):
-    moved, _ = moved_by("sd", case, way)
+    moved, said = moved_by("sd", case, way)
     assert moved is not None  # it has no reason to refuse any table
+    if way == "frozen" and any("far from the target" in message for message in said):
+        assert len(np.unique(case.source, axis=0)) < len(case.source)  # equal rows go one way
+        return
     least = min(len(moved), n_draws(case.weight, len(case.target)))
     # fresh rows have 1 in the mean, but a few rows may have 6
     assert floors(moved, case.target, case.weight) <= (FLOORS if least >= 10 else 2 * FLOORS)

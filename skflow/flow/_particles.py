@@ -250,7 +250,8 @@ class ParticleFlow(BaseFlow):
             if len(recording.steps) == self.n_steps:
                 rows = self._restore(moved, moved.dtype)
                 recording.finish = self._finish(rows, view, weight)
-                self._warn_if_not_arrived(recording.finish(rows), weight)
+                place = recording.nearest(Y)  # equal rows, which are told apart here, go one way
+                self._warn_if_not_arrived(recording.finish(rows)[place], weight)
             yield moved
 
     def _warn_if_not_arrived(self, moved: NDArray, weight: NDArray | None = None) -> None:

@@ -79,6 +79,16 @@ def test_rows_that_do_not_arrive_are():
         uneven.transform(S * [1e-3, 1, 1e3])
 
 
+def test_equal_rows_of_a_frozen_flow_cannot_spread():
+    rng = np.random.default_rng(0)
+    X, S = rng.normal(size=(200, 2)), np.ones((100, 2))
+    flow = skflow.SDFlowSampler(random_state=0)
+    assert len(np.unique(flow.fit(X).transform(S), axis=0)) == 100  # as a population they do
+    with pytest.warns(UserWarning, match=FAR):
+        flow.fit(X, X_source=S)
+    assert len(np.unique(flow.transform(S), axis=0)) == 1
+
+
 def test_columns_that_stay_are_no_reason():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 2))
