@@ -11,6 +11,7 @@ much narrower the kernel may become.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -66,7 +67,9 @@ def with_last_bandwidth(
     trial, seed = clone(flow).set_params(verbose=0, n_reference=len(Y)), int(rng.integers(2**31))
 
     def is_far_enough() -> bool:
-        new = trial.fit(Y, sample_weight=weight).sample(len(Y), random_state=seed)
+        with warnings.catch_warnings():  # of a trial nobody needs to know that it failed
+            warnings.simplefilter("ignore", UserWarning)
+            new = trial.fit(Y, sample_weight=weight).sample(len(Y), random_state=seed)
         return copy_ratio(new, Y) >= 1
 
     if not is_far_enough():
