@@ -850,6 +850,57 @@ def test_a_total_stays_the_sum_of_its_parts(cents):
         assert len(table["total"].unique()) > 290  # none is a constant
 
 
+def make_orders(n, seed, popularity, raise_=1.0, spread=0.0):
+    """Orders of products that have a price, and are of a department; ages go with products."""
+    rng = np.random.default_rng(seed)
+    price = np.random.default_rng(99).lognormal(3, 0.8, 12)
+    share = 1 / np.arange(1, 13) ** popularity
+    product = rng.choice(12, n, p=share / share.sum())
+    paid = raise_ * price[product] * np.exp(spread * rng.normal(size=n))
+    return pd.DataFrame(
+        {
+            "product": [f"p{k:02d}" for k in product],
+            "department": [f"d{k % 4}" for k in product],
+            "price": paid.round(2),
+            "age": rng.normal(40 + product, 8).round(),
+        }
+    )
+
+
+@pytest.mark.parametrize("raised", [1.0, 1.1, 100.0])
+@pytest.mark.parametrize("is_frozen", [False, True])
+def test_what_a_category_determines_goes_with_it(is_frozen, raised):
+    target, source = make_orders(500, 0, 0.7), make_orders(400, 1, 0.1, raised)
+    transport = TableTransport(random_state=0)
+    transport.fit(target, X_source=source if is_frozen else None)
+    known = set(zip(target["product"], target["department"], target["price"], strict=True))
+    for rows in (transport.transform(source), transport.sample(500)):
+        # of a fifth of the rows the price was another product's, of one in a hundred the department
+        assert set(zip(rows["product"], rows["department"], rows["price"], strict=True)) <= known
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_number_that_categories_determine_but_for_a_rest(seed):
+    def rest(rows):
+        mean = rows.groupby("product")["price"].transform("mean")
+        return np.std(np.log(rows["price"] / mean))
+
+    target = make_orders(600, seed, 0.7, spread=0.02)
+    source = make_orders(500, 10 + seed, 0.1, 1.5, spread=0.02)
+    transport = TableTransport(random_state=seed).fit(target)
+    (encoder,) = (group.encoder for group in transport._groups.flows.values())
+    assert list(encoder.trends) == ["price"]
+    for rows in (transport.transform(source), transport.sample(600)):
+        assert 0.8 < rest(rows) / rest(target) < 1.2  # measured 0.99 to 1.01; 3 to 5 without a trend
+
+
+def test_columns_that_stay_have_no_trend():
+    target, source = make_orders(500, 0, 0.7), make_orders(400, 1, 0.1)
+    transport = TableTransport(condition_on=["price", "department"], random_state=0).fit(target)
+    moved = transport.transform(source)
+    pd.testing.assert_frame_equal(moved[["price", "department"]], source[["price", "department"]])
+
+
 def test_relations_are_told_from_columns_that_only_go_together():
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(2, 300))

@@ -99,8 +99,11 @@ class Category(Codec):
         return offset
 
     def decode(self, block: NDArray, match: NDArray | None = None) -> pandas.Series:
-        nearest = self._nearest(block, 0.0 if match is None else match)
-        return self._values.iloc[nearest].reset_index(drop=True)
+        return self.values_of(self._nearest(block, 0.0 if match is None else match))
+
+    def values_of(self, codes: NDArray) -> pandas.Series:
+        """The target's values at positions among them."""
+        return self._values.iloc[codes].reset_index(drop=True)
 
     def _nearest(self, block: NDArray, offset: Any) -> NDArray:
         """The corner with the best score of every row, a part of the rows at a time."""

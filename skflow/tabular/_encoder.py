@@ -18,7 +18,7 @@ from skflow.tabular._glances import almost_numbers, looks_like_dates
 from skflow.tabular._kinds import Kind, kind_of
 from skflow.tabular._numbers import Number
 from skflow.tabular._plain import PlainState
-from skflow.tabular._relations import linear_relations
+from skflow.tabular._relations import dependencies, linear_relations, trends
 
 if TYPE_CHECKING:
     import pandas
@@ -61,6 +61,8 @@ class TableEncoder(PlainState):
     other : bool, default=False
         Where a category that the target does not have is put: at the mean of those it has, so that
         it may become any of them, or at a corner of its own, so that its distance is seen.
+    kept : list of str, default=()
+        Columns that a flow will leave as they are; their coordinates are their own.
 
     Attributes
     ----------
@@ -70,6 +72,10 @@ class TableEncoder(PlainState):
         How it is encoded.
     relations : dict of str to Relation
         Columns that others determine linearly; they have no coordinates, and are computed.
+    trends : dict of str to Trend
+        Numbers that categories determine but for a rest, which is their coordinate.
+    dependencies : dict of str to Dependency
+        Categories that another one determines.
     blocks : dict of str to slice
         The coordinates of every column; none where the target's column is constant.
     width : int
@@ -100,6 +106,7 @@ class TableEncoder(PlainState):
         weight: NDArray | None = None,
         kinds: Mapping[Hashable, Kind] | None = None,
         other: bool = False,
+        kept: Sequence[Hashable] = (),
     ) -> None:
         check_frame(target, "target")
         columns = list(target.columns if columns is None else columns)
@@ -117,8 +124,12 @@ class TableEncoder(PlainState):
             self.codecs[name] = _fit_codec(target[name], plain[name], is_number, weight, other)
         numbers = {c: p for c, p in plain.items() if p.dtype.kind in "iuf"}
         self.relations = {} if other else linear_relations(numbers)
+        free = [c for c in numbers if c not in self.relations and c not in kept]
+        self.trends = {} if other else trends(self.codecs, plain, free, weight)
+        self.dependencies = {} if other else dependencies(self.codecs, plain, kept)
         for name, codec in self.codecs.items():
-            width = 0 if name in self.relations else codec.width
+            is_computed = name in self.relations or getattr(self.trends.get(name), "scale", 1) == 0
+            width = 0 if is_computed else codec.width
             self.blocks[name] = slice(self.width, self.width + width)
             self.width += width
         self.atoms = [] if other else self._find_atoms(plain, weight)
@@ -130,6 +141,8 @@ class TableEncoder(PlainState):
         """
         parts: list[tuple[Hashable, NDArray]] = []
         for column, block in self.blocks.items():
+            if column in self.trends:
+                continue
             places = np.arange(block.start, block.stop)
             is_whole = isinstance(self.codecs[column], Category)
             parts += [
@@ -239,10 +252,24 @@ class TableEncoder(PlainState):
     ) -> NDArray:
         """Coordinates of rows whose columns are plain."""
         Z = np.zeros((len(next(iter(plain.values()))), max(self.width, 1)))
-        for column, codec in self.codecs.items():
-            if column not in self.relations:
-                Z[:, self.blocks[column]] = codec.encode(plain[column], rng)
+        for column, block in self.blocks.items():
+            if block.start < block.stop:
+                Z[:, block] = self.codecs[column].encode(plain[column], rng)
+        codes = self._codes(plain) if self.trends else {}
+        for column, trend in self.trends.items():
+            if trend.scale:
+                j = self.blocks[column].start
+                rest = (Z[:, j] - trend.level(codes)) / trend.scale
+                Z[:, j] = np.where(plain[column].isna(), 0.0, rest)
         return Z
+
+    @property
+    def _categories(self) -> dict[Hashable, Category]:
+        return {c: codec for c, codec in self.codecs.items() if isinstance(codec, Category)}
+
+    def _codes(self, plain: Mapping[Hashable, pandas.Series]) -> dict[Hashable, NDArray]:
+        """Positions of the rows' levels among the target's, of all categories."""
+        return {c: codec.codes(plain[c]) for c, codec in self._categories.items()}
 
     def unknown(self, table: pandas.DataFrame, *, whole: bool = False) -> dict[Hashable, list]:
         """Return the values of every category that the target does not have, if there are any.
@@ -303,11 +330,12 @@ class TableEncoder(PlainState):
             return None
         radii = radii_of(self.atoms, Z)
         Z = gather(Z, self.atoms, radii)
-        columns = {
-            c: codec.match(Z[:, self.blocks[c]])
-            for c, codec in self.codecs.items()
-            if c not in self.relations
+        columns: dict[Hashable, Any] = {
+            c: self.codecs[c].match(Z[:, self.blocks[c]]) for c in self._free
         }
+        for c, trend in self.trends.items():
+            if trend.rests is not None:
+                columns[c] = trend.rests.map_from(Z[:, self.blocks[c].start])
         return Matches(radii, columns)
 
     def decode(self, Z: NDArray, matches: Matches | None = None) -> pandas.DataFrame:
@@ -325,20 +353,35 @@ class TableEncoder(PlainState):
         table : DataFrame
             The target's columns, dtypes and categories.
         """
-        known = {} if matches is None else matches.columns
         if matches is not None:
             Z = gather(Z, self.atoms, matches.radii)
-        plain = {
-            c: codec.decode(Z[:, self.blocks[c]], known.get(c))
-            for c, codec in self.codecs.items()
-            if c not in self.relations
-        }
+        known = {} if matches is None else matches.columns
+        plain = self._decoded(Z, known)
+        codes = self._codes(plain) if self.trends else {}
+        for c, trend in self.trends.items():
+            rest = Z[:, self.blocks[c]].sum(axis=1)  # of no coordinates it is zero
+            y = trend.beside(codes, known[c](rest) if c in known else rest)
+            plain[c] = self.codecs[c].decode(y[:, None])
         for c, relation in self.relations.items():
             codec = self.codecs[c]
             assert isinstance(codec, Number)
             plain[c] = codec.computed(relation(plain))
         columns = {c: self.kinds[c].write(plain[c]) for c in self.codecs}
         return import_pandas().DataFrame(columns)
+
+    @property
+    def _free(self) -> list[Hashable]:
+        """The columns that are decoded from their own coordinates alone."""
+        return [c for c in self.codecs if c not in self.relations and c not in self.trends]
+
+    def _decoded(self, Z: NDArray, matches: Mapping[Hashable, Any]) -> dict:
+        """Plain values of free columns, and of categories that others of them determine."""
+        plain = {c: self.codecs[c].decode(Z[:, self.blocks[c]], matches.get(c)) for c in self._free}
+        categories = self._categories
+        for c, dependency in self.dependencies.items():
+            codes = categories[dependency.name].codes(plain[dependency.name])
+            plain[c] = categories[c].values_of(dependency.codes[codes])
+        return plain
 
 
 def _read_target(column: pandas.Series, kind: Kind | None) -> tuple[Kind, pandas.Series]:

@@ -62,7 +62,7 @@ class Groups(PlainState):
         self.flows: dict[tuple, GroupFlow] = {}
         for group, i in rows.items():
             given = None if weight is None else weight[i]
-            encoder = TableEncoder(X.iloc[i], columns, weight=given, kinds=kinds)
+            encoder = TableEncoder(X.iloc[i], columns, weight=given, kinds=kinds, kept=kept)
             self.flows[group] = GroupFlow(encoder, kept)
         first = [positions[0] for positions in rows.values()]
         self.labels = {c: X[c].iloc[first].reset_index(drop=True) for c in by}

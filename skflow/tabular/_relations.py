@@ -1,28 +1,43 @@
-r"""Columns that others determine: ``total = a + b``, up to rounding.
+r"""Columns that others determine: ``total = a + b``, or a rate for every grade, but for a rest.
 
-.. math:: x_j = c_0 + Σ_k c_k x_k
+.. math:: x_j = c_0 + Σ_k c_k x_k, \qquad u_j = c_0 + Σ_k f_k(x_k) + s r_j
 
-Such a column has no coordinates of its own; it is computed from the others after they have moved.
+The first has no coordinates of its own; it is computed from the others after they have moved. The
+second is a number of coordinate u that categories x determine but for a small rest: its coordinate
+is the rest r, so that it ends beside the categories that its row ends with. A category that another
+one determines, such as the state of a city, has coordinates, but is read off the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skflow._utils import normalize_weights
+from skflow.flow import Marginal
+from skflow.tabular._categories import Category
 from skflow.tabular._frames import extended
+from skflow.tabular._numbers import Number
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Relation", "linear_relations"]
+__all__ = ["Dependency", "Relation", "Trend", "dependencies", "linear_relations", "trends"]
 
 UNUSED = 1e-3  # standard deviations that a column without a part in a combination may seem to add
 LINKED = 1e-7  # share of a column's variance that a combination of others may leave
+# Share of a number's variance that categories may leave. Lending Club's interest rates, of which
+# grades leave 0.004, are told from held-out ones with an area of 0.98 as columns of their own, and
+# of 0.57 as rests; monthly charges, of which services leave 0.008, with 0.67 and 0.68.
+NEARLY = 0.005
+FEW = 10  # rows for every level, from which on categories are looked at
+SHARED = 0.9  # share of rows that have a pair of level and value with others
+LOOKED_AT = 20_000  # rows among which trends are looked for
+RIDGE = 1e-9  # of the mean square, by which levels that are not told apart have effects
 
 
 @dataclass(frozen=True)
@@ -79,3 +94,182 @@ def linear_relations(columns: Mapping[Any, pandas.Series]) -> dict[Any, Relation
                 continue
         free[name] = x
     return relations
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A number that categories determine but for a small rest.
+
+    Parameters
+    ----------
+    effects : dict of name to ndarray of shape (n_levels + 1,)
+        What every level adds to the number's coordinate; the last one is what unknown ones add.
+    scale : float, default=0.0
+        Standard deviation of the rest; 0 where there is none.
+    rests : Marginal, default=None
+        Distribution of the rest in this unit.
+    pairs : Pairs, default=None
+        Coordinates that come with each level of the most important category, if rows share them.
+    """
+
+    effects: dict[Any, NDArray]
+    scale: float = 0.0
+    rests: Marginal | None = None
+    pairs: Pairs | None = None
+
+    def level(self, codes: Mapping[Any, NDArray]) -> NDArray:
+        """The coordinate at some levels of the categories."""
+        return np.sum([effect[codes[name]] for name, effect in self.effects.items()], axis=0)
+
+    def beside(self, codes: Mapping[Any, NDArray], rest: NDArray) -> NDArray:
+        """The coordinate of rows that have got their levels, and a rest."""
+        y = self.level(codes) + self.scale * rest
+        return y if self.pairs is None else self.pairs.nearest(codes[self.pairs.name], y)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Coordinates of a number that come with levels of a category.
+
+    Parameters
+    ----------
+    name : str
+        The category.
+    span : float
+        Between the same coordinate of one level and of the next; more than twice their range.
+    places : ndarray of shape (n_pairs,)
+        ``span * level + coordinate``, in ascending order.
+    values : ndarray of shape (n_pairs,)
+        The coordinates.
+    """
+
+    name: Any
+    span: float
+    places: NDArray
+    values: NDArray
+
+    @classmethod
+    def of(cls, name: Any, levels: NDArray, y: NDArray) -> Pairs | None:
+        """The pairs of some rows, if most of them share theirs with others."""
+        span = 3 * float(np.ptp(y)) + 1
+        places, first, count = np.unique(span * levels + y, return_index=True, return_counts=True)
+        is_shared = np.sum(count[count > 1]) > SHARED * len(y)
+        return cls(name, span, places, y[first]) if is_shared else None
+
+    def nearest(self, levels: NDArray, y: NDArray) -> NDArray:
+        """The coordinates that come with rows' levels, nearest to theirs."""
+        y = np.clip(y, self.values.min(), self.values.max())
+        middles = (self.places[1:] + self.places[:-1]) / 2
+        return self.values[np.searchsorted(middles, self.span * levels + y)]
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """A category that another one determines, such as the state of a city.
+
+    Parameters
+    ----------
+    name : str
+        The other one.
+    codes : ndarray of shape (n_levels,)
+        The category's level at every level of the other one.
+    """
+
+    name: Any
+    codes: NDArray
+
+
+def dependencies(
+    codecs: Mapping[Any, Number | Category], plain: Mapping[Any, pandas.Series], kept: Sequence[Any]
+) -> dict[Any, Dependency]:
+    """Categories that others determine, which have more levels, or as many and come before.
+
+    Parameters
+    ----------
+    codecs : mapping of name to codec
+        Of all columns.
+    plain : mapping of name to Series
+        Their values.
+    kept : sequence of names
+        Columns that are not looked at.
+
+    Returns
+    -------
+    dependencies : dict of name to Dependency
+        Of some of the categories; each comes after the one that determines it.
+    """
+    categories = {c: codec for c, codec in codecs.items() if isinstance(codec, Category)}
+    sizes = {c: codec.n_levels for c, codec in categories.items() if codec.n_levels > 1}
+    n = len(next(iter(plain.values())))
+    order = sorted((c for c in sizes if sizes[c] <= n / FEW), key=lambda c: -sizes[c])
+    codes = {c: categories[c].codes(plain[c]) for c in order}
+    found: dict[Any, Dependency] = {}
+    for k, c in enumerate(order):
+        for other in reversed(order[:k]) if c not in kept else ():
+            level = np.zeros(sizes[other], dtype=int)
+            level[codes[other]] = codes[c]
+            if np.array_equal(level[codes[other]], codes[c]):
+                found[c] = Dependency(other, level)
+                break
+    return found
+
+
+def trends(
+    codecs: Mapping[Any, Number | Category],
+    plain: Mapping[Any, pandas.Series],
+    numbers: Sequence[Any],
+    weight: NDArray | None,
+) -> dict[Any, Trend]:
+    """Numbers of which categories leave next to nothing.
+
+    Parameters
+    ----------
+    codecs : mapping of name to codec
+        Of all columns.
+    plain : mapping of name to Series
+        Their values.
+    numbers : sequence of names
+        The numbers that are looked at; those with missing values have no trend.
+    weight : ndarray of shape (n_rows,) or None
+        Weights of the rows.
+
+    Returns
+    -------
+    trends : dict of name to Trend
+        Of some of the numbers.
+    """
+    n = len(next(iter(plain.values())))
+    rows = slice(None, None, -(-n // LOOKED_AT))
+    w = normalize_weights(weight, n)[rows] / normalize_weights(weight, n)[rows].sum()
+    categories = {c: codec for c, codec in codecs.items() if isinstance(codec, Category)}
+    categories = {c: k for c, k in categories.items() if 1 < k.n_levels <= len(w) / FEW}
+    n_levels = [codec.n_levels for codec in categories.values()]
+    if not n_levels or sum(n_levels) > len(w) / FEW:
+        return {}
+    codes = {c: codec.codes(plain[c].iloc[rows]) for c, codec in categories.items()}
+    A = np.concatenate([np.eye(k)[c] for k, c in zip(n_levels, codes.values(), strict=True)], 1)
+    gram = (A * w[:, None]).T @ A + RIDGE * np.eye(A.shape[1])
+    found: dict[Any, Trend] = {}
+    for name in numbers:
+        if codecs[name].width == 1 and not plain[name].isna().any():
+            u = codecs[name].encode(plain[name].iloc[rows])[:, 0]
+            parts = np.split(np.linalg.solve(gram, A.T @ (w * u)), np.cumsum(n_levels)[:-1])
+            effects = {c: np.append(p, w @ p[codes[c]]) for c, p in zip(codes, parts, strict=True)}
+            trend = _trend(effects, codes, u, w * len(w) / (len(w) - len(gram)))
+            found |= {} if trend is None else {name: trend}
+    return found
+
+
+def _trend(
+    effects: dict, codes: Mapping[Any, NDArray], u: NDArray, weight: NDArray
+) -> Trend | None:
+    """The trend of a number, if the rest is small enough."""
+    rest = u - Trend(effects).level(codes)
+    left, scale = weight @ rest**2 / (weight @ u**2), float(np.sqrt(weight @ rest**2))
+    if left < LINKED:
+        return Trend(effects)
+    if left > NEARLY:
+        return None
+    main = max(effects, key=lambda c: float(np.std(effects[c][codes[c]])))
+    rests = Marginal.of(rest / scale, weight / weight.sum(), len(u))
+    return Trend(effects, scale, rests, Pairs.of(main, codes[main], u))

@@ -151,11 +151,11 @@ class TableTransport(PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_ou
     are, in ``skflow.tabular``, ``_transport.TableTransport``, ``_groups.Groups``,
     ``_group_flow.GroupFlow``, ``_encoder.TableEncoder``, ``_encoder.Matches``,
     ``_numbers.Number``, ``_numbers.NumberMatch``, ``_categories.Category``,
-    ``_relations.Relation``, ``_bend.Bend``, ``_whitening.HalfWhitening``, ``_frames.Restore``,
-    ``_values.Typed``, and of ``_kinds`` ``Missing``, ``Integer``, ``Float``, ``Decimals``,
-    ``Instant``, ``Date``, ``Duration``, ``Period`` and ``Category``. In ``skflow.flow`` they are
-    ``_atoms.JointAtom``, ``_marginals.Marginal`` and ``_marginals.MonotoneMap``. All others are the
-    flow's own.
+    ``_relations.Relation``, ``_relations.Trend``, ``_relations.Pairs``, ``_relations.Dependency``,
+    ``_bend.Bend``, ``_whitening.HalfWhitening``, ``_frames.Restore``, ``_values.Typed``, and of
+    ``_kinds`` ``Missing``, ``Integer``, ``Float``, ``Decimals``, ``Instant``, ``Date``,
+    ``Duration``, ``Period`` and ``Category``. In ``skflow.flow`` they are ``_atoms.JointAtom``,
+    ``_marginals.Marginal`` and ``_marginals.MonotoneMap``. All others are the flow's own.
 
     Examples
     --------
