@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_random_state
 
+from skflow._version import __version__
+
 T = TypeVar("T")
 
 ABSENT = 1e-12  # weight over the largest, of rows that count for nothing
@@ -42,13 +44,6 @@ class cached_value(Generic[T]):
         return value
 
 
-def _version() -> str:
-    """The version of skflow, which imports this module before it knows."""
-    from skflow import __version__
-
-    return __version__
-
-
 class NamedPartsMixin(BaseEstimator):
     """Estimators among the parameters that may be given by a name, or left to a default.
 
@@ -58,12 +53,12 @@ class NamedPartsMixin(BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the attributes, and the version that they are of."""
-        return {**super().__getstate__(), VERSION_MARK: _version()}
+        return {**super().__getstate__(), VERSION_MARK: __version__}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Set the attributes; warn if they are of another version."""
         state = dict(state)
-        stored_by, own = state.pop(VERSION_MARK, None), _version()
+        stored_by, own = state.pop(VERSION_MARK, None), __version__
         if stored_by != own:
             by = "an unmarked version of skflow" if stored_by is None else f"skflow {stored_by}"
             warn(

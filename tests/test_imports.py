@@ -172,6 +172,7 @@ def test_import_skflow_asks_for_no_optional_library():
     assert (run.stdout, run.stderr) == ("", "")
 
 
+@pytest.mark.filterwarnings("ignore:the rows ended far")  # in two steps
 @pytest.mark.parametrize("field", ["kernel", "mmd", "score", "entropy", "divergence", "stein"])
 def test_from_transform_to_the_matrix_product_there_are_ten_calls(field, monkeypatch):
     """As docs/architecture.md says; of 30 columns products are those of BLAS."""

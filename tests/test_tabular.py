@@ -891,7 +891,7 @@ def test_a_number_that_categories_determine_but_for_a_rest(seed):
     (encoder,) = (group.encoder for group in transport._groups.flows.values())
     assert list(encoder.trends) == ["price"]
     for rows in (transport.transform(source), transport.sample(600)):
-        assert 0.8 < rest(rows) / rest(target) < 1.2  # measured 0.99 to 1.01; 3 to 5 without a trend
+        assert 0.8 < rest(rows) / rest(target) < 1.2  # measured 0.99 to 1.01; 3 to 5 without
 
 
 def test_columns_that_stay_have_no_trend():

@@ -149,7 +149,8 @@ def parallel_for(n: int, body: Callable[[int], None], n_threads: int) -> None:
     numbers = iter(range(n))  # shared: every number is taken once
     futures = [_threads.pool.submit(_work, numbers, body) for _ in range(1, min(n_threads, n))]
     try:
-        _work(numbers, body)
+        for i in numbers:
+            body(i)
     finally:
         deque(numbers, maxlen=0)
         wait(futures)
