@@ -90,6 +90,16 @@ def find_alike(X_source: ArrayLike, X: ArrayLike) -> str | None:
     -------
     sentence : str or None
         None if the tables differ, or one has fewer than 50 rows, which a test may tell nothing of.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.advice import find_alike
+    >>> rng = np.random.default_rng(0)
+    >>> source, target = rng.normal(size=(200, 2)), rng.normal(size=(300, 2))
+    >>> find_alike(source, target)[:34]
+    'source and target do not differ (p'
+    >>> find_alike(source + 1, target)
     """
     X_source, X = check_rows(X_source, name="X_source"), check_rows(X, name="X")
     if min(len(X_source), len(X)) < FEW_ROWS:

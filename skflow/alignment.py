@@ -188,6 +188,21 @@ def conditional_map(
     -------
     affine : tuple of ndarrays
         As `affine_map` returns it; columns c are mapped to themselves.
+
+    Examples
+    --------
+    Column 1 stays. In the source column 0 is its double, in the target it is five more than that.
+
+    >>> import numpy as np
+    >>> from skflow.alignment import apply_affine, conditional_map
+    >>> rng = np.random.default_rng(0)
+    >>> c, c_target = rng.normal(size=(200, 1)), rng.normal(1.0, 1.0, (300, 1))
+    >>> Y = np.hstack([2 * c + rng.normal(size=(200, 1)), c])
+    >>> X = np.hstack([5 + 2 * c_target + rng.normal(size=(300, 1)), c_target])
+    >>> affine = conditional_map(Y, X, np.full(300, 1 / 300), kept=np.array([1]))
+    >>> moved = apply_affine(Y, affine)
+    >>> np.allclose(moved[:, 1], Y[:, 1]), bool(abs(np.mean(moved - Y, axis=0)[0] - 5) < 0.3)
+    (True, True)
     """
     d, moved = Y.shape[1], np.delete(np.arange(Y.shape[1]), kept)
     w = normalize_weights(weight_Y, len(Y))

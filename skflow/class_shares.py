@@ -73,6 +73,16 @@ class ClassShares(NamedTuple):
         Their shares of the target, summing to one.
     source_weight : ndarray of shape (n_source_rows,)
         Weights of source rows, summing to their number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.class_shares import ClassShares
+    >>> weight = np.array([0.5, 1.5])  # of a source with one row of each class
+    >>> found = ClassShares(np.array(["no", "yes"]), np.array([0.25, 0.75]), weight)
+    >>> classes, shares, source_weight = found
+    >>> dict(zip(found.classes.tolist(), found.shares.tolist()))
+    {'no': 0.25, 'yes': 0.75}
     """
 
     classes: NDArray

@@ -1,6 +1,7 @@
 """The site names everything that is public, and names nothing that is not there."""
 
 import importlib
+import inspect
 import re
 import shlex
 from pathlib import Path
@@ -36,6 +37,12 @@ def test_the_api_reference_lists_every_public_object(name):
     listed = {id(item) for item in listed_objects()}
     public = set(getattr(module, "__all__", ())) - {"__version__", "Affine"}  # a string, an alias
     assert sorted(item for item in public if id(getattr(module, item)) not in listed) == []
+
+
+def test_every_class_and_function_of_the_api_reference_has_an_example():
+    named = [item for item in listed_objects() if isinstance(item, type) or inspect.isroutine(item)]
+    assert len(named) > 100
+    assert [item.__name__ for item in named if ">>>" not in (inspect.getdoc(item) or "")] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -48,6 +48,13 @@ class FlowDefaults:
     shrinkage : float, default=0.0
         How many times the noise-to-signal ratio of a velocity is taken off the steps of a source's
         rows.
+
+    Examples
+    --------
+    >>> from skflow.fields import KernelScoreDifference
+    >>> defaults = KernelScoreDifference().defaults()
+    >>> defaults.align, defaults.n_noise, defaults.step_size(3)
+    ('affine', 0, array([1., 1., 1.]))
     """
 
     schedule: Any
@@ -77,6 +84,17 @@ class Limits:
         which follow σ. None is 0 for all.
     weight : ndarray of shape (n_rows,), default=None
         Positive weights of the moving rows; None is one each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.fields import KernelScoreDifference, Limits
+    >>> rng = np.random.default_rng(0)
+    >>> field = KernelScoreDifference().fit(rng.normal(size=(500, 2)), sigmas=np.array([1.0]))
+    >>> Y = rng.normal(5.0, 1.0, (200, 2))
+    >>> state = field.start(rng, Limits(batch_size=64))  # a step sees 64 rows of each side
+    >>> state.velocity(Y, Y, 1.0).shape
+    (200, 2)
     """
 
     batch_size: int | None = None
@@ -92,7 +110,26 @@ Frozen = Callable[[NDArray, NDArray, NDArray], NDArray]
 
 
 class FieldState(ABC):
-    """A field in one flow: owns what changes while rows move, and is used by one thread."""
+    """A field in one flow: owns what changes while rows move, and is used by one thread.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.fields import MMDGradient
+    >>> rng = np.random.default_rng(0)
+    >>> X, Y = rng.normal(3.0, 1.0, (100, 2)), rng.normal(0.0, 1.0, (100, 2))
+    >>> state = MMDGradient().fit(X, sigmas=np.array([2.0])).start(rng)
+    >>> v = state.velocity(Y, Y, sigma=2.0)
+    >>> moved = Y + state.full_step() * v  # this velocity has a unit of its own
+    >>> bool(np.linalg.norm(moved.mean(0) - 3.0) < np.linalg.norm(Y.mean(0) - 3.0))
+    True
+
+    A frozen velocity moves new rows, each in the place of one that has moved:
+
+    >>> v_new = state.frozen()(Y[:1], np.array([0]), Y[:1])
+    >>> np.allclose(v_new, v[:1])
+    True
+    """
 
     @abstractmethod
     def velocity(self, Z: NDArray, Y: NDArray, sigma: float, step: int = 0) -> NDArray:
@@ -185,7 +222,39 @@ class FieldState(ABC):
 
 
 class Field(NamedPartsMixin, ABC):
-    """Base class of all fields."""
+    """Base class of all fields.
+
+    Examples
+    --------
+    A velocity that moves every row a tenth of the way to the target's mean:
+
+    >>> import numpy as np
+    >>> from skflow import SDFlowSampler
+    >>> from skflow.fields import Field, FieldState, FlowDefaults, Limits
+    >>> class TowardsMean(Field):
+    ...     def fit(self, X, sigmas, sample_weight=None, *, origin=None, rng=None):
+    ...         self.mean_ = np.average(X, axis=0, weights=sample_weight)
+    ...         return self
+    ...     def start(self, rng, limits=Limits()):
+    ...         return Pull(self.mean_)
+    ...     def defaults(self):
+    ...         return FlowDefaults(schedule="geometric")
+    >>> class Pull(FieldState):
+    ...     def __init__(self, mean):
+    ...         self.mean = mean
+    ...     def velocity(self, Z, Y, sigma, step=0):
+    ...         return 0.1 * (self.mean - Z)
+    ...     def frozen(self):
+    ...         return self._of_new_rows
+    ...     def _of_new_rows(self, Z, like, Y):
+    ...         return 0.1 * (self.mean - Z)
+    >>> rng = np.random.default_rng(0)
+    >>> target, source = rng.normal(5.0, 1.0, (100, 2)), rng.normal(0.0, 1.0, (100, 2))
+    >>> flow = SDFlowSampler(TowardsMean(), n_steps=50, align=None, match_marginals=False)
+    >>> moved = flow.fit(target, X_source=source).transform(source)
+    >>> np.abs(moved - target.mean(axis=0)).max() < 0.1
+    np.True_
+    """
 
     @property
     def sees_source(self) -> bool:

@@ -214,6 +214,19 @@ class LearnedDenoiser(Denoiser):
     References
     ----------
     Karras et al. (2022), arXiv:2206.00364.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.ensemble import ExtraTreesRegressor
+    >>> from skflow import SDFlowSampler
+    >>> from skflow.fields import DenoiserDifference, LearnedDenoiser
+    >>> trees = ExtraTreesRegressor(min_samples_leaf=20, random_state=0)
+    >>> field = DenoiserDifference(LearnedDenoiser(trees))
+    >>> target = np.random.default_rng(0).normal([5.0, -3.0], [2.0, 0.5], (300, 2))
+    >>> samples = SDFlowSampler(field, random_state=0).fit(target).sample(200)
+    >>> np.abs(samples.mean(axis=0) - target.mean(axis=0)).max() < 0.5
+    np.True_
     """
 
     regressor: Any = None

@@ -29,5 +29,14 @@ def make_field(field: Any) -> Field:
     ------
     ValueError
         If the name is unknown.
+
+    Examples
+    --------
+    >>> from skflow.fields import make_field
+    >>> field = make_field("mmd")
+    >>> type(field).__name__
+    'MMDGradient'
+    >>> make_field(field) is field
+    True
     """
     return from_registry(FIELDS, field, Field, name="field")

@@ -39,6 +39,14 @@ class JointAtom:
         Their values.
     share : float
         Of the target's rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.flow import JointAtom
+    >>> atom = JointAtom(columns=np.array([0, 2]), values=np.array([0.0, 0.0]), share=0.5)
+    >>> atom.distance(np.array([[3.0, 9.0, 4.0]]))
+    array([5.])
     """
 
     columns: NDArray
@@ -64,6 +72,16 @@ def joint_atoms(X: NDArray, weight: NDArray | None = None) -> list[JointAtom]:
     -------
     atoms : list of JointAtom
         No column's value is in two of them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.flow import joint_atoms
+    >>> X = np.random.default_rng(0).normal(size=(100, 3))
+    >>> X[:40, :2] = 0.0
+    >>> [atom] = joint_atoms(X)
+    >>> atom.columns.tolist(), atom.values.tolist(), round(atom.share, 2)
+    ([0, 1], [0.0, 0.0], 0.4)
     """
     stride = -(-len(X) // LOOKED_AT)
     X = X[::stride]
@@ -115,6 +133,14 @@ def radii_of(atoms: Sequence[JointAtom], Y: NDArray) -> list[float]:
     -------
     radii : list of float
         One for each atom.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.flow import JointAtom, radii_of
+    >>> atom = JointAtom(columns=np.array([0, 1]), values=np.array([0.0, 0.0]), share=0.5)
+    >>> radii_of([atom], np.array([[0.1, 0.0], [0.0, 0.2], [2.0, 0.0], [3.0, 0.0], [4.0, 0.0]]))
+    [2.0]
     """
     return [float(np.quantile(a.distance(Y), a.share, method="lower")) for a in atoms]
 
@@ -135,6 +161,15 @@ def gather(Y: NDArray, atoms: Sequence[JointAtom], radii: Sequence[float]) -> ND
     -------
     gathered : ndarray of shape (n_rows, n_columns)
         The rows; Y itself if there are no atoms.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.flow import JointAtom, gather
+    >>> atom = JointAtom(columns=np.array([0, 1]), values=np.array([0.0, 0.0]), share=0.5)
+    >>> gather(np.array([[0.1, 0.0, 7.0], [2.0, 0.0, 8.0]]), [atom], [0.5])
+    array([[0., 0., 7.],
+           [2., 0., 8.]])
     """
     if not atoms:
         return Y

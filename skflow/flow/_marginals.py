@@ -55,6 +55,19 @@ class Marginal:
         Their weights, summing to one.
     is_atom : ndarray of bool, shape (n_values,)
         Which of them several rows share; all, where most are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.flow import Marginal
+    >>> marginal = Marginal.of(np.array([0.0, 0.0, 0.0, 1.0, 2.0, 3.0]))
+    >>> marginal.values, marginal.is_atom
+    (array([0., 1., 2., 3.]), array([ True, False, False, False]))
+    >>> marginal.quantile(np.array([0.1, 0.4, 0.75]))  # nothing between 0, an atom, and 1
+    array([0., 0., 2.])
+    >>> matched = marginal.map_from(np.array([10.0, 20.0, 30.0, 40.0]))
+    >>> matched(np.array([10.0, 15.0, 40.0]))
+    array([0.  , 0.  , 2.75])
     """
 
     values: NDArray
@@ -208,6 +221,15 @@ class MonotoneMap:
         Their images.
     is_atom : ndarray of bool, shape (n_knots,)
         Which of the images are atoms.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.flow import MonotoneMap
+    >>> knots, values = np.array([0.0, 1.0, 2.0]), np.array([10.0, 20.0, 30.0])
+    >>> mapped = MonotoneMap(knots, values, is_atom=np.array([False, False, True]))
+    >>> mapped(np.array([-1.0, 0.5, 1.7, 2.0]))  # between knots; but 1.7 is beside an atom
+    array([10., 15., 30., 30.])
     """
 
     knots: NDArray

@@ -33,6 +33,27 @@ class Flow(ABC):
         Number of the step.
     evaluate : callable
         ``evaluate(Z, Y, sigma, k)``: velocity at the queries Z of the rows Y in step k.
+
+    Examples
+    --------
+    A flow of one's own says what noise, velocity and step size are:
+
+    >>> import numpy as np
+    >>> from skflow.flow import Flow
+    >>> class Halfway(Flow):
+    ...     def noise(self, Y):
+    ...         return np.zeros_like(Y)
+    ...     def evaluate(self, Z, Y, sigma, k):
+    ...         return -Z
+    ...     def step_size(self, dY):
+    ...         return 0.5
+    >>> flow, Y = Halfway(), np.array([[8.0]])
+    >>> for k in range(3):
+    ...     flow.begin(k)
+    ...     dY = flow.displacement(Y, sigma=1.0, noise_level=0.0, n_noise=0)
+    ...     Y = Y + flow.step_size(dY) * dY
+    >>> Y
+    array([[1.]])
     """
 
     k = 0
@@ -110,6 +131,14 @@ class Recording:
         The steps.
     finish : callable, default=None
         What the rows still miss at the end of the flow; None before it has ended.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.flow import Recording
+    >>> recording = Recording(start=np.array([[0.0, 0.0], [4.0, 0.0]]))
+    >>> recording.nearest(np.array([[3.0, 1.0], [1.0, 1.0]])).tolist()
+    [1, 0]
     """
 
     start: NDArray
@@ -148,6 +177,19 @@ class StepSizes:
         Length that the first displacement is given: all sizes are the one that does so.
     shrinkage : float, default=0.0
         How many times the noise-to-signal ratio of a velocity is taken off its step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.fields import KernelScoreDifference
+    >>> from skflow.flow import StepSizes
+    >>> field = KernelScoreDifference().fit(np.array([[3.0, 4.0]]), sigmas=np.array([1.0]))
+    >>> state, Y = field.start(np.random.default_rng(0)), np.zeros((1, 2))
+    >>> dY = state.velocity(Y, Y, 1.0)  # to the only row of the target, at a distance of 5
+    >>> StepSizes(np.array([1.0, 0.5])).of(1, dY, state)
+    0.5
+    >>> StepSizes(np.array([1.0, 1.0]), first_step_norm=2.5).of(0, dY, state)
+    0.5
     """
 
     sizes: NDArray
@@ -181,6 +223,22 @@ class LiveFlow(Flow):
         The step sizes.
     kept : ndarray of int, default=None
         Columns that get no noise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.fields import KernelScoreDifference
+    >>> from skflow.flow import LiveFlow, StepSizes
+    >>> rng, sigmas = np.random.default_rng(0), np.geomspace(5.0, 0.5, 10)
+    >>> X, Y = rng.normal(3.0, 1.0, (100, 2)), rng.normal(0.0, 1.0, (100, 2))
+    >>> state = KernelScoreDifference().fit(X, sigmas).start(rng)
+    >>> flow = LiveFlow(state, rng, StepSizes(np.ones(10)))
+    >>> for k, sigma in enumerate(sigmas):
+    ...     flow.begin(k)
+    ...     dY = flow.displacement(Y, sigma, noise_level=0.0, n_noise=0)
+    ...     Y = Y + flow.step_size(dY) * dY
+    >>> np.abs(Y.mean(axis=0) - X.mean(axis=0)).max() < 0.2
+    np.True_
     """
 
     def __init__(
@@ -214,6 +272,22 @@ class RecordedFlow(LiveFlow):
         As in `LiveFlow`.
     recording : Recording
         What every step is added to.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.fields import KernelScoreDifference
+    >>> from skflow.flow import RecordedFlow, Recording, StepSizes
+    >>> rng = np.random.default_rng(0)
+    >>> X, Y = rng.normal(3.0, 1.0, (100, 2)), rng.normal(0.0, 1.0, (100, 2))
+    >>> state = KernelScoreDifference().fit(X, np.array([2.0])).start(rng)
+    >>> recording = Recording(start=Y)
+    >>> flow = RecordedFlow(state, rng, StepSizes(np.ones(1)), None, recording)
+    >>> flow.begin(0)
+    >>> dY = flow.displacement(Y, 2.0, noise_level=2.0, n_noise=2)
+    >>> size = flow.step_size(dY)
+    >>> len(recording.steps), len(recording.steps[0].parts)  # one draw, and two velocities
+    (1, 3)
     """
 
     def __init__(
@@ -261,6 +335,24 @@ class Replay(Flow):
     like : ndarray of shape (n_rows,)
         For every new row the number of the recorded row whose place it takes and whose noise it
         borrows. A recorded row in its own place takes the very steps that were recorded.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.fields import KernelScoreDifference
+    >>> from skflow.flow import RecordedFlow, Recording, Replay, StepSizes
+    >>> def step(flow, Y):
+    ...     flow.begin(0)
+    ...     dY = flow.displacement(Y, 2.0, noise_level=2.0, n_noise=2)
+    ...     return Y + flow.step_size(dY) * dY
+    >>> rng = np.random.default_rng(0)
+    >>> X, Y = rng.normal(3.0, 1.0, (100, 2)), rng.normal(0.0, 1.0, (100, 2))
+    >>> state, recording = KernelScoreDifference().fit(X, np.array([2.0])).start(rng), Recording(Y)
+    >>> moved = step(RecordedFlow(state, rng, StepSizes(np.ones(1)), None, recording), Y)
+    >>> new = Y[:1] + 0.01  # takes the way of the row that is nearest to it
+    >>> again = step(Replay(recording, recording.nearest(new)), new)
+    >>> np.abs(again - moved[:1]).max() < 0.02
+    np.True_
     """
 
     def __init__(self, recording: Recording, like: NDArray) -> None:

@@ -104,6 +104,24 @@ class BaseGenerator(GeneratorTraining):
         1 shows a progress bar on a terminal.
     random_state : int, RandomState instance or None, default=None
         Seed of prior, noise, batches, samples, and of what is trained unless it has its own.
+
+    Examples
+    --------
+    A generator is its field, and the settings that suit it; "auto" are those that the field names:
+
+    >>> import dataclasses
+    >>> import numpy as np
+    >>> from skflow.fields import LaplaceMeanShift
+    >>> from skflow.generators import BaseGenerator
+    >>> @dataclasses.dataclass(eq=False, repr=False, kw_only=True)
+    ... class LaplaceGenerator(BaseGenerator):
+    ...     schedule, n_noise, step_size, first_step_norm = "auto", "auto", "auto", None
+    ...     field = LaplaceMeanShift()
+    >>> target = np.random.default_rng(0).normal([5.0, -3.0], [2.0, 0.5], (300, 2))
+    >>> generator = LaplaceGenerator(n_epochs=1, n_steps=20, batch_size=256, random_state=0)
+    >>> samples = generator.fit(target).sample(1000)
+    >>> np.abs(samples.mean(axis=0) - target.mean(axis=0)).max() < 0.5
+    np.True_
     """
 
     generator: Any = dataclasses.field(default=None, kw_only=False)

@@ -232,6 +232,13 @@ def mean_distance(
     -------
     distance : float
         The mean.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.kernels import mean_distance
+    >>> mean_distance(np.array([[0.0, 0.0]]), np.array([[3.0, 4.0], [0.0, 1.0]]))
+    3.0
     """
     u, w = normalize_weights(weight_X, len(X)), normalize_weights(weight_Y, len(Y))
     center = w @ Y.astype(np.float64)

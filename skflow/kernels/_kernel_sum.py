@@ -19,7 +19,23 @@ VARIANCE_REACH = 100.0
 
 
 class KernelSum(Rows):
-    """Gaussian kernel sums over one set of rows, prepared once for many queries; see `Rows`."""
+    """Gaussian kernel sums over one set of rows, prepared once for many queries; see `Rows`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.kernels import KernelSum
+    >>> rows = KernelSum(np.array([[-1.0], [1.0]]), sample_weight=np.array([1.0, 3.0]))
+    >>> Z = np.array([[0.0], [2.0]])
+    >>> mean, log_sum = rows.sums(Z, sigma=1.0)
+    >>> mean.round(3)
+    array([[0.5  ],
+           [0.988]])
+    >>> np.exp(log_sum).round(3)
+    array([0.607, 0.458])
+    >>> rows.divergence(Z, sigma=1.0).round(3)
+    array([0.75 , 0.024])
+    """
 
     def _in_double(self) -> KernelSum:
         """The same rows in double precision."""
@@ -292,5 +308,14 @@ def gradient_of(mean: NDArray, log_sum: NDArray, Z: NDArray, sigma: float) -> ND
     -------
     gradient : ndarray of shape (n_queries, n_features), dtype of the mean
         Zero where the sum underflows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.kernels import KernelSum, gradient_of
+    >>> rows, Z = KernelSum(np.array([[1.0]])), np.array([[0.0]])
+    >>> mean, log_sum = rows.sums(Z, sigma=1.0)
+    >>> gradient_of(mean, log_sum, Z, sigma=1.0).round(4)  # exp(-1/2)
+    array([[0.6065]])
     """
     return ((mean - Z) * np.exp(log_sum - 2 * np.log(sigma))[:, None]).astype(mean.dtype)

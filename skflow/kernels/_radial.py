@@ -37,6 +37,18 @@ class RadialKernel:
     divergence, variance : callable, default=None
         Divergence of the kernel mean, and its variance over draws of the rows, with the arguments
         of `KernelSum.divergence` and `KernelSum.variance`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.kernels import KernelSum, RadialKernel
+    >>> def log_cauchy(square):
+    ...     return -np.log1p(square)
+    >>> cauchy = RadialKernel(log_cauchy)
+    >>> rows, Z = KernelSum(np.array([[0.0], [3.0]])), KernelSum(np.array([[0.0]]))
+    >>> mean, log_sum = cauchy.mean(rows, Z, sigma=1.0)
+    >>> mean.round(4), np.exp(log_sum).round(4)  # kernel values 1 and 1/10
+    (array([[0.2727]]), array([0.55]))
     """
 
     log_value: Callable[[NDArray], NDArray]

@@ -127,6 +127,13 @@ def compute_threads(n_jobs: int | None = None) -> Iterator[int]:
     ------
     n_threads : int
         The number of threads that kernel sums in this block use.
+
+    Examples
+    --------
+    >>> from skflow.kernels import compute_threads
+    >>> with compute_threads(1) as n_threads:
+    ...     n_threads
+    1
     """
     outer = _n_threads.get()
     available = _available_threads() if outer is None else outer
@@ -145,6 +152,17 @@ def parallel_for(n: int, body: Callable[[int], None], n_threads: int) -> None:
     """Call ``body`` with 0 … n - 1, each by the thread that is free next.
 
     After an error or an interrupt no number is begun, and those that have begun are waited for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.kernels import parallel_for
+    >>> squares = np.zeros(5)
+    >>> def body(i):
+    ...     squares[i] = i**2
+    >>> parallel_for(5, body, n_threads=2)
+    >>> squares
+    array([ 0.,  1.,  4.,  9., 16.])
     """
     numbers = iter(range(n))  # shared: every number is taken once
     futures = [_threads.pool.submit(_work, numbers, body) for _ in range(1, min(n_threads, n))]

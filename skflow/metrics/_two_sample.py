@@ -47,6 +47,16 @@ class TwoSampleResult(NamedTuple):
         Of the two tables; not negative.
     pvalue : float
         Share of orders of the rows whose statistic is as large.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.metrics import two_sample_test
+    >>> rng = np.random.default_rng(0)
+    >>> X, Y = rng.normal(0.0, 1.0, (100, 2)), rng.normal(1.0, 1.0, (100, 2))
+    >>> statistic, pvalue = two_sample_test(X, Y, random_state=0)
+    >>> statistic > 0, pvalue
+    (True, 0.001)
     """
 
     statistic: float

@@ -108,6 +108,13 @@ class RoundTrips(NamedTuple):
         The score of each of the three, between 0 and 1.
     pvalue : float
         Of the hypothesis that source and target do not differ.
+
+    Examples
+    --------
+    >>> from skflow.model_selection import RoundTrips
+    >>> trips = RoundTrips("move", {"stay": 0.81, "reweight": 0.83, "move": 0.97}, pvalue=0.001)
+    >>> trips.scores[trips.choice]
+    0.97
     """
 
     choice: str

@@ -104,6 +104,23 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         otherwise in source and target: batches are corrected and age is kept. Target rows are
         weighted by the ratio of the columns' densities, so the source's values have to occur in the
         target too. Their units do not matter. ``sample`` keeps nothing but what it is ``given``.
+
+    Examples
+    --------
+    A sampler is its field, and the settings that suit it; "auto" are those that the field names:
+
+    >>> import dataclasses
+    >>> import numpy as np
+    >>> from skflow.fields import LaplaceMeanShift
+    >>> from skflow.samplers import BaseSampler
+    >>> @dataclasses.dataclass(eq=False, repr=False, kw_only=True)
+    ... class LaplaceSampler(BaseSampler):
+    ...     schedule, align, n_noise, noise_level = "auto", "auto", "auto", "auto"
+    ...     step_size, first_step_norm, field = "auto", None, LaplaceMeanShift()
+    >>> target = np.random.default_rng(0).normal([5.0, -3.0], [2.0, 0.5], (300, 2))
+    >>> samples = LaplaceSampler(random_state=0).fit(target).sample(200)
+    >>> np.abs(samples.mean(axis=0) - target.mean(axis=0)).max() < 0.2
+    np.True_
     """
 
     # the source's labels belong to the fit like the source itself

@@ -44,13 +44,37 @@ def check_frame(X: Any, name: str) -> None:
 
 
 def check_finite(X: pandas.DataFrame, columns: list, name: str, start: int = 0) -> None:
-    """Raise an error if a column has infinite values; ``start`` rows precede those of X."""
+    """Raise an error if a column has infinite values; ``start`` rows precede those of X.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> from skflow.tabular import check_finite
+    >>> table = pandas.DataFrame({"age": [31.0, None], "rate": [0.1, float("inf")]})
+    >>> check_finite(table, ["age"], "target")
+    >>> check_finite(table, ["rate"], "target")
+    Traceback (most recent call last):
+    ValueError: target has infinite values in 'rate' (1), the first in row 2: make them missing, or
+    drop those rows.
+    """
     found = {c: _infinite(X[c]) for c in columns}
     _refuse(found, f"{name} has infinite values", "make them missing, or drop those rows", start)
 
 
 def check_complete(X: pandas.DataFrame, columns: list, name: str, start: int = 0) -> None:
-    """Raise an error if a column has missing or infinite values; see `check_finite`."""
+    """Raise an error if a column has missing or infinite values; see `check_finite`.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> from skflow.tabular import check_complete
+    >>> table = pandas.DataFrame({"age": [31.0, None], "sex": ["f", "m"]})
+    >>> check_complete(table, ["sex"], "target")
+    >>> check_complete(table, ["age"], "target")
+    Traceback (most recent call last):
+    ValueError: target has missing or infinite values in 'age' (1), the first in row 2: drop those
+    rows (dropna) or fill them in (fillna).
+    """
     found = {c: X[c].isna().to_numpy(bool) | _infinite(X[c]) for c in columns}
     advice = "drop those rows (dropna) or fill them in (fillna)"
     _refuse(found, f"{name} has missing or infinite values", advice, start)

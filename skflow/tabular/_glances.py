@@ -30,7 +30,17 @@ def almost_numbers(column: pandas.Series) -> str | None:
 
 
 def looks_like_dates(column: pandas.Series) -> bool:
-    """Whether whole numbers are dates written as YYYYMMDD, all from 1900 to 2100."""
+    """Whether whole numbers are dates written as YYYYMMDD, all from 1900 to 2100.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> from skflow.tabular import looks_like_dates
+    >>> looks_like_dates(pandas.Series([20240229, 19991231]))
+    True
+    >>> looks_like_dates(pandas.Series([20240229, 20240230]))  # no such day
+    False
+    """
     plain = dense(column).dropna()
     if infer(plain) != "integer" or not len(plain):
         return False
