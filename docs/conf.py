@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
+
+from docutils import nodes
+from latex2mathml.converter import convert
+from sphinx.util import logging
 
 import skflow
 
@@ -20,7 +25,6 @@ extensions = [
     "myst_parser",  # pages in Markdown
     "sphinx.ext.autodoc",  # docstrings
     "sphinx.ext.autosummary",  # one page for every public object
-    "sphinx.ext.mathjax",  # equations
     "numpydoc",  # sections of docstrings
     "sphinx_design",  # cards of the landing page
     "sphinx_copybutton",  # copies code without its prompts
@@ -58,6 +62,7 @@ sphinx_gallery_conf = {
     "write_computation_times": False,
 }
 
+html_math_renderer = "mathml"  # see write_equation
 html_theme = "pydata_sphinx_theme"
 html_title = f"skflow {version}"
 html_static_path = ["_static"]
@@ -123,9 +128,42 @@ def close_doctests(app: Any, name: str, source: list[str]) -> None:
     source[0] = source[0].replace("\n\n```\n", "\n```\n")
 
 
+# Characters of the docstrings' equations that TeX knows by a command, which says how to set them.
+COMMANDS = {
+    "Σ": r"\sum ",
+    "←": r"\leftarrow ",
+    "→": r"\to ",
+    "∼": r"\sim ",
+    "≤": r"\le ",
+    "≥": r"\ge ",
+    "≠": r"\ne ",
+    "∝": r"\propto ",
+    "∪": r"\cup ",
+    "·": r"\cdot ",
+    "²": "^2",
+}
+
+
+def write_equation(translator: Any, node: nodes.Element) -> None:
+    """Write an equation as MathML, which browsers set themselves: no script, no network."""
+    display = "block" if isinstance(node, nodes.math_block) else "inline"
+    text = node.astext().translate(str.maketrans(COMMANDS))
+    text = re.sub(r"\\(log|ln) ", r"\\\1\\,", text)  # or nothing parts a name from what follows
+    for equation in text.split("\n\n"):
+        if equation.strip():
+            written = convert(equation, display=display)
+            if "\\" in written:  # a command that latex2mathml does not know stays as it is
+                logging.getLogger(__name__).warning("unknown TeX: %s", equation, location=node)
+            if display == "block":  # with a box that scrolls
+                written = f'<div class="equation">{written}</div>'
+            translator.body.append(written)
+    raise nodes.SkipNode
+
+
 def setup(app: Any) -> None:
     """Prepare the examples before sphinx-gallery looks for them."""
     copy_examples()
+    app.add_html_math_renderer("mathml", (write_equation, None), (write_equation, None))
     app.connect("source-read", close_doctests)
     app.connect("autodoc-skip-member", skip_foreign_members)
     app.connect("autodoc-process-docstring", quote_trailing_underscores, priority=400)

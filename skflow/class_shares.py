@@ -301,7 +301,7 @@ def drifted_class_shares(
 ) -> ClassShares:
     r"""Estimate the class shares of a target whose columns have drifted as well.
 
-    .. math:: \hat q = \arg\min_q \; 2 E_q‖T_q(x) - y‖ - E_q‖T_q(x) - T_q(x')‖, \qquad
+    .. math:: \hat q = \operatorname{argmin}_q \; 2 E_q‖T_q(x) - y‖ - E_q‖T_q(x) - T_q(x')‖, \qquad
               T_q(x) = m_t + s_t \frac{x - m_q}{s_q}
 
     The energy distance between target rows y and source rows x that are weighted to have the

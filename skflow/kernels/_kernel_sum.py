@@ -19,7 +19,15 @@ VARIANCE_REACH = 100.0
 
 
 class KernelSum(Rows):
-    """Gaussian kernel sums over one set of rows, prepared once for many queries; see `Rows`.
+    """Gaussian kernel sums over one set of rows, prepared once for many queries.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_features), float32 or float64
+        The rows.
+    sample_weight : ndarray of shape (n_rows,), default=None
+        Positive weights of the rows; they are normalised to sum to one. Those that add up to more
+        than the effective number of rows say how many rows each stands for.
 
     Examples
     --------
