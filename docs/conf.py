@@ -128,6 +128,15 @@ def close_doctests(app: Any, name: str, source: list[str]) -> None:
     source[0] = source[0].replace("\n\n```\n", "\n```\n")
 
 
+def find_in_any_module(app: Any, env: Any, node: nodes.Element, shown: nodes.Node) -> Any:
+    """Link a docstring's `CriticLoss` to skflow.fields.CriticLoss from other modules, too."""
+    if node.get("reftype") != "obj" or "." in node["reftarget"]:
+        return None
+    node["refspecific"] = True  # any object whose last name it is
+    domain, at = env.get_domain("py"), (env, node["refdoc"], app.builder)
+    return domain.resolve_xref(*at, "obj", node["reftarget"], node, shown)
+
+
 # Characters of the docstrings' equations that TeX knows by a command, which says how to set them.
 COMMANDS = {
     "Σ": r"\sum ",
@@ -165,5 +174,6 @@ def setup(app: Any) -> None:
     copy_examples()
     app.add_html_math_renderer("mathml", (write_equation, None), (write_equation, None))
     app.connect("source-read", close_doctests)
+    app.connect("missing-reference", find_in_any_module)
     app.connect("autodoc-skip-member", skip_foreign_members)
     app.connect("autodoc-process-docstring", quote_trailing_underscores, priority=400)
