@@ -177,6 +177,17 @@ def test_notes_name_unknown_categories_and_groups(target, source):
     assert "Rows stayed in their groups of g." in text
 
 
+@pytest.mark.parametrize("how", ["by", "condition_on"])
+def test_a_report_knows_which_columns_rows_kept(how, target, source):
+    target, given = target.assign(g=list("ab" * 50)), source.assign(g=list("a" * 15 + "b" * 55))
+    target.loc[target["g"] == "a", EVIL] += 5.0  # so rows of other shares have another mean
+    transport = TableTransport(columns=[EVIL, "day"], random_state=0, **{how: "g"})
+    moved = transport.set_params(flow__n_steps=5).fit(target).transform(given)
+    text = Page(transport.report(given, moved).html).text
+    assert "differ from the target as a whole, which may be right" in text
+    assert "Rows kept “g”." in text
+
+
 def test_tables_of_another_length_are_refused(transport, source, moved):
     with pytest.raises(ValueError, match="moved has 69 rows, but source has 70"):
         transport.report(source, moved[1:])
@@ -266,6 +277,25 @@ def test_the_verdict_gives_its_reasons():
     assert "scrambled" in cost
 
 
+@pytest.mark.parametrize("ratio", [2.0, 9.0])
+def test_rows_that_keep_columns_are_not_blamed_for_what_these_ask_for(ratio):
+    figures, telling = quality(30, ratio, scramble=2.0), Telling(0.9, 0.02, {"a": 0.2})
+    verdict = verdict_on(figures, telling, "the moved rows", "the target", kept=["age", "sex"])
+    assert verdict.level == "fair"
+    assert verdict.headline == (
+        "The moved rows differ from the target as a whole, which may be right."
+    )
+    assert "kept “age” and “sex”" in verdict.reasons[0]
+    assert "or kept “age” and “sex” where the shortest way does not" in verdict.reasons[-1]
+
+
+def test_rows_that_keep_columns_are_blamed_for_copies_and_praised_for_their_fit():
+    words = "the moved rows", "the target"
+    copies, fit = quality(30, 9.0, copy=0.01), quality(30, 1.1)
+    assert verdict_on(copies, None, *words, kept=["age"]).level == "poor"
+    assert verdict_on(fit, None, *words, kept=["age"]) == verdict_on(fit, None, *words)
+
+
 def test_a_verdict_on_rows_that_were_fitted_to_says_so():
     figures = dataclasses.replace(quality(30, 1.1), is_held_out=False)
     verdict = verdict_on(figures, None, "the moved rows", "the target")
@@ -302,6 +332,7 @@ def test_transport_writes_a_page(csv, capsys):
     assert "target that the flow had not seen" in page.text
     assert page.lines("command")[0][0].startswith("skflow transport source.csv target.csv")
     assert page.lines("seed") == [["0"]]
+    assert "Rows kept" not in page.text
     result, target = pd.read_csv("out.csv"), pd.read_csv("target.csv")
     assert [f"{(t['kind'] == 'simple').mean():.1%}" for t in (result, target)] == page.lines(
         "simple"

@@ -13,7 +13,7 @@ from skflow.cli._shell import CommandError, say
 from skflow.plotting._base import import_matplotlib
 from skflow.tabular import TableEncoder
 from skflow.tabular._measures import Quality
-from skflow.tabular._report import import_jinja2, make_report
+from skflow.tabular._report import import_jinja2, kept_by, make_report
 
 __all__ = ["check_page", "write_page"]
 
@@ -89,6 +89,7 @@ def write_page(
         subject=subject,
         others=others,
         labels=labels,
+        kept=kept_by(transport) if command == "transport" else (),
         facts={**{name: _as_text(value) for name, value in facts.items()}, "columns": columns},
         notes=args.notes,
         settings=settings if transport is None else {**settings, "transport": transport},

@@ -21,7 +21,7 @@ from skflow.tabular._report_parts import MOST_VALUES, column_parts, fit_lines, n
 from skflow.tabular._tells import tell_apart
 from skflow.tabular._verdict import verdict_on
 
-__all__ = ["TableReport", "import_jinja2", "make_report", "report_on"]
+__all__ = ["TableReport", "import_jinja2", "kept_by", "make_report", "report_on"]
 
 FITTED = (
     "They are distances to the rows that the flow was fitted to; to fresh ones they would be a "
@@ -103,6 +103,7 @@ def report_on(transport: Any, source: Any, moved: Any) -> TableReport:
         tables,
         quality,
         title="Rows moved onto a target table",
+        kept=kept_by(transport),
         facts={
             "source": f"{len(source)} rows",
             "target": f"{len(transport.target_)} distinct rows",
@@ -113,6 +114,11 @@ def report_on(transport: Any, source: Any, moved: Any) -> TableReport:
         settings={"transport": transport, "random_state": transport.random_state},
         seed=seed,
     )
+
+
+def kept_by(transport: Any) -> list[str]:
+    """Columns that decide where a row may go, and stay as they are."""
+    return [str(name) for name in (*transport.by_, *transport.condition_on_)]
 
 
 def _target_of(transport: Any, rng: np.random.Generator) -> Any:
@@ -136,6 +142,12 @@ def _notes(transport: Any, source: Any) -> list[str]:
             f"Rows stayed in their groups of {groups}. The figures here are over all groups, so "
             "they also show how the groups' shares differ from the target's."
         )
+    if transport.condition_on_:
+        given = ", ".join(map(str, transport.condition_on_))
+        notes.append(
+            f"Columns were moved given {given}. The figures here are over all rows, so they also "
+            f"show how {given} differ from the target's."
+        )
     return notes
 
 
@@ -148,6 +160,7 @@ def make_report(
     subject: str = "the moved rows",
     others: str = "the target",
     labels: Mapping[str, str] | None = None,
+    kept: Sequence[str] = (),
     facts: Mapping[str, Any],
     notes: Sequence[str] = (),
     settings: Mapping[str, Any],
@@ -170,6 +183,8 @@ def make_report(
         What the rows are called, and what they are compared with.
     labels : dict of str to str, default=None
         What the page calls the tables; None calls them by their names.
+    kept : sequence of str, default=()
+        Columns that rows kept while the others moved.
     facts, settings : dict of str to object
         Lines on what was done, and with what.
     notes : list of str
@@ -192,7 +207,7 @@ def make_report(
     page = {
         "title": title,
         "roles": {name: (labels or {}).get(name, name) for name in tables},
-        "verdict": verdict_on(quality, telling, subject, others),
+        "verdict": verdict_on(quality, telling, subject, others, kept),
         "facts": facts,
         "quality": quality,
         "fit": fit_lines(quality),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +37,13 @@ class Verdict:
     reasons: list[str]
 
 
-def verdict_on(quality: Quality, telling: Telling | None, subject: str, others: str) -> Verdict:
+def verdict_on(
+    quality: Quality,
+    telling: Telling | None,
+    subject: str,
+    others: str,
+    kept: Sequence[str] = (),
+) -> Verdict:
     """Return what figures say.
 
     Parameters
@@ -49,11 +56,14 @@ def verdict_on(quality: Quality, telling: Telling | None, subject: str, others: 
         The rows that were measured, such as "the moved rows".
     others : str
         What they were measured to, such as "the target".
+    kept : sequence of str, default=()
+        Columns that rows kept while the others moved.
 
     Returns
     -------
     verdict : Verdict
-        The worst of fit, classifier and copying rules.
+        The worst of fit, classifier and copying rules. Fit and classifier compare with the whole
+        target, so they show no fault of rows that kept columns.
     """
     levels, reasons = {"fit": 0}, []
     if quality.figures:
@@ -69,14 +79,18 @@ def verdict_on(quality: Quality, telling: Telling | None, subject: str, others: 
         levels["copy"] = _rank(-near, (-COPIED[0], -COPIED[1]))
         reasons.append(_on_copying(copy, fresh, levels["copy"], subject, others))
     if "scramble" in quality.figures:
-        reasons.append(_on_cost(quality.figures["scramble"][0]))
+        reasons.append(_on_cost(quality.figures["scramble"][0], kept))
         if not quality.is_held_out:
             reasons.append(
                 f"If the flow was fitted to these very rows of {others}, fresh ones would give "
                 "somewhat worse figures."
             )
+    if kept:
+        levels = {name: min(level, 1 + (name == "copy")) for name, level in levels.items()}
     worst = max(levels.values())
     cause = next(name for name, level in levels.items() if level == worst)
+    if kept and worst > 0 and cause != "copy":
+        cause, reasons = "kept", [_on_kept(kept, others), *reasons]
     return Verdict(LEVELS[worst], _headline(worst, cause, subject, others), reasons)
 
 
@@ -86,11 +100,13 @@ def _rank(value: float, bounds: tuple[float, float]) -> int:
 
 
 def _headline(level: int, cause: str, subject: str, others: str) -> str:
-    subject = subject[0].upper() + subject[1:]
+    subject = _upper(subject)
     if level == 0:
         return f"{subject} are distributed like {others}."
     if cause == "copy":
         return f"{subject} are {'nearly' if level == 2 else 'partly'} copies of rows of {others}."
+    if cause == "kept":
+        return f"{subject} differ from {others} as a whole, which may be right."
     if level == 1:
         return f"{subject} are near {others}, but a difference is left."
     return f"{subject} are not distributed like {others}."
@@ -121,8 +137,8 @@ def _on_telling(telling: Telling, subject: str, others: str) -> str:
         share += "; less than half means that rows lie beside the rows that they were fitted to"
     if not telling.is_clear:
         return f"A classifier cannot reliably tell {subject} from {others}: {share}."
-    named = [f"“{name}”" for name in list(telling.columns)[:3]]
-    by = f", mostly by {_and(named)}" if named else ""
+    named = [str(name) for name in telling.columns][:3]
+    by = f", mostly by {_quoted(named)}" if named else ""
     return f"A classifier tells {subject} from {others}{by}: {share}."
 
 
@@ -133,7 +149,7 @@ def _and(names: list[str]) -> str:
 def _on_copying(copy: float, fresh: list[float], level: int, subject: str, others: str) -> str:
     known = f"{fresh[0]:.2f}" if fresh else "about 1"
     ratio = f"nearest-neighbour ratio {copy:.2f}; copies have 0, fresh rows {known}"
-    subject = subject[0].upper() + subject[1:]
+    subject = _upper(subject)
     if level == 0:
         return f"{subject} are not copies of rows of {others} ({ratio})."
     return (
@@ -142,7 +158,27 @@ def _on_copying(copy: float, fresh: list[float], level: int, subject: str, other
     )
 
 
-def _on_cost(ratio: float) -> str:
-    return f"Rows went {ratio:.2f} times as far as the shortest way to the same result: " + (
-        "nearly each to the place that suits it best." if ratio < 1.3 else "they are scrambled."
+def _on_cost(ratio: float, kept: Sequence[str]) -> str:
+    if ratio < 1.3:
+        means = "nearly each went to the place that suits it best"
+    elif kept:
+        means = f"they are scrambled, or kept {_quoted(kept)} where the shortest way does not"
+    else:
+        means = "they are scrambled"
+    return f"Rows went {ratio:.2f} times as far as the shortest way to the same result: {means}."
+
+
+def _on_kept(kept: Sequence[str], others: str) -> str:
+    return (
+        f"Rows kept {_quoted(kept)}. Where their values of these columns are distributed otherwise "
+        f"than those of {others}, the other columns rightly stay apart from {others} too. The "
+        "figures below do not tell this from a poor fit: compare rows whose kept values agree."
     )
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return _and([f"“{name}”" for name in names])
+
+
+def _upper(subject: str) -> str:
+    return subject[0].upper() + subject[1:]
