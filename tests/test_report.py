@@ -15,6 +15,7 @@ from skflow.cli import main
 from skflow.metrics import energy_distance, energy_floor, nearest_neighbor_ratio
 from skflow.tabular._measures import Quality
 from skflow.tabular._report import _target_of
+from skflow.tabular._report_parts import _number
 from skflow.tabular._tells import Telling, tell_apart
 from skflow.tabular._verdict import verdict_on
 
@@ -235,6 +236,12 @@ def test_too_few_rows_are_not_judged():
     rng = np.random.default_rng(0)
     assert tell_apart([(np.zeros((29, 1)), np.zeros((90, 1)))], {"a": slice(0, 1)}, rng) is None
     assert tell_apart([(np.zeros((90, 1)), np.zeros((90, 1)))], {}, rng) is None
+
+
+def test_numbers_are_written_out_up_to_a_billion():
+    numbers = [0.123456, 1234.5, 38571.4, -123456789.0, 2.5e12, np.nan]
+    expected = ["0.1235", "1234", "38571", "-123456789", "2.5e+12", "–"]
+    assert [_number(x) for x in numbers] == expected
 
 
 # ---------------------------------------------------------------------------------- the verdict

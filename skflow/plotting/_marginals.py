@@ -204,8 +204,7 @@ class MarginalsDisplay(Display):
             else:
                 line = {"linewidth": 1.5, "baseline": None, **LOOKS[name]}
                 panel.stairs(heights[name], edges / scale, label=name, **line)
-        if formatter is not None:
-            formatter(panel)
+        formatter(panel)
         panel.tick_params(labelsize=8)
         self.heights_.append(heights)
         self.edges_.append(edges)
@@ -308,7 +307,7 @@ def _axis(parts: dict[str, Column]) -> tuple[float, Any]:
         return DAY, _write_dates
     if kind == "duration":
         return DAY, lambda panel: panel.xaxis.set_major_formatter("{x:g} d")
-    return 1.0, None
+    return 1.0, lambda panel: panel.locator_params(axis="x", nbins=4)  # long numbers have room
 
 
 def _write_dates(panel: Any) -> None:

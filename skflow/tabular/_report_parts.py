@@ -43,7 +43,10 @@ def fit_lines(quality: Quality) -> Lines:
 
 
 def _number(value: float) -> str:
-    return f"{value:.4g}" if np.isfinite(value) else "–"
+    """Four digits; numbers up to a billion are written out."""
+    if not np.isfinite(value):
+        return "–"
+    return f"{value:.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 # ----------------------------------------------------------------------------------------- values
