@@ -160,7 +160,7 @@ def _on_copying(copy: float, fresh: list[float], level: int, subject: str, other
 
 def _on_cost(ratio: float, kept: Sequence[str]) -> str:
     if ratio < 1.3:
-        means = "nearly each went to the place that suits it best"
+        means = "nearly every row went to the place that suits it best"
     elif kept:
         means = f"they are scrambled, or kept {_quoted(kept)} where the shortest way does not"
     else:
