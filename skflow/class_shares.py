@@ -304,12 +304,12 @@ def drifted_class_shares(
     .. math:: \hat q = \operatorname{argmin}_q \; 2 E_q‖T_q(x) - y‖ - E_q‖T_q(x) - T_q(x')‖, \qquad
               T_q(x) = m_t + s_t \frac{x - m_q}{s_q}
 
-    The energy distance between target rows y and source rows x that are weighted to have the
-    shares q, and brought to the target's mean and standard deviation in every column. With the
-    wrong shares no such map makes the two alike, unless the classes have the same shape: where
-    each is a shifted image of the other, a target of one class alone may be taken for the other. A
-    classifier that is trained on rows which a flow has moved could not tell: with any shares the
-    flow makes them alike.
+    The energy distance between target rows y and source rows x that are weighted to have the shares
+    q, and brought to the target's mean and standard deviation in every column. With the wrong
+    shares no such map makes the two alike, unless the classes have the same shape: where each is a
+    shifted image of the other, a target of one class alone may be taken for the other. A classifier
+    that is trained on moved rows cannot tell which shares are right, because the flow makes the
+    tables alike with any shares.
 
     Parameters
     ----------

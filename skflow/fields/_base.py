@@ -41,8 +41,8 @@ class FlowDefaults:
     n_noise : int, default=0
         Noise draws averaged in a step.
     noise_is_fixed : bool, default=False
-        Whether a velocity with another number of draws, or in a generator, which answers with the
-        mean over its noise, does not lead to the target.
+        Whether the velocity needs exactly ``n_noise`` draws to lead to the target. It then serves
+        no generator, because a generator averages over its noise.
     step_size : callable, default=constant_steps
         ``step_size(n_steps) -> ndarray of shape (n_steps,)``, in units of `FieldState.full_step`.
     shrinkage : float, default=0.0

@@ -182,7 +182,7 @@ class CriticGradient(KernelField):
         hidden layers of 128.
     loss : str or CriticLoss, default="log_ratio"
         What the critic minimises, and how rows follow it: "log_ratio", "non_saturating",
-        "least_squares", which wants a regressor as critic, "hinge" or "wasserstein". `CriticLoss`
+        "least_squares", which needs a regressor as critic, "hinge" or "wasserstein". `CriticLoss`
         has the equations, and a gradient penalty.
     blur : bool, default=False
         Whether the critic is shown both sets of rows blurred by the step's noise, so that it

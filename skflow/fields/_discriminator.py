@@ -50,7 +50,7 @@ class Discriminator(KernelField):
 
     .. math:: v(y, t) = -s² ∇_y c(h(y, t))
 
-    A step that would be longer than s/2 a column is cut to that, which the defaults hardly meet.
+    A step longer than s/2 in a column is cut to s/2; with the defaults this is rare.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Discriminator(KernelField):
         ``MLPClassifier`` with three hidden layers of 128, whose learning rate falls along a cosine.
     loss : str or CriticLoss, default="log_ratio"
         What the critic minimises, and c: "log_ratio", "non_saturating", "least_squares", which
-        wants a regressor as critic, "hinge" or "wasserstein"; see `CriticLoss`.
+        needs a regressor as critic, "hinge" or "wasserstein"; see `CriticLoss`.
     step_size : float, default=0.5
         η of the whole way, without unit.
     n_rounds : int, default=1000

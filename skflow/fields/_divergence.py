@@ -121,8 +121,9 @@ class FDivergence(KernelField):
     ----------
     divergence : str or callable, default="kl"
         "kl", "reverse_kl", "chi2", "jensen_shannon" or "squared_hellinger"; or the second
-        derivative f'' of another convex function, of an array of ratios. The Kullback-Leibler
-        divergence of the moving rows from the target, "kl", has the score difference itself.
+        derivative f'' of another convex function, of an array of ratios. With "kl", the
+        Kullback-Leibler divergence of the moving rows from the target, the velocity is the score
+        difference itself.
     clip : float, default=10.0
         The ratio ``q(z;σ) / p(z;σ)`` of the two kernel densities is clipped to between 1/clip and
         clip. "auto" step sizes are those of the score difference at r = 1.

@@ -123,8 +123,8 @@ class CriticLoss(BaseEstimator):
     name : str, default="log_ratio"
         a, b and c: "log_ratio", "non_saturating", "least_squares", "hinge" or "wasserstein".
     penalty : float or "auto", default="auto"
-        λ. "auto" is 0.05 for "hinge", 0.1 for "wasserstein" and 0, none, for the others. Anything
-        but 0, and these two losses at all, want a perceptron of scikit-learn as critic.
+        λ. "auto" is 0.05 for "hinge", 0.1 for "wasserstein" and 0, none, for the others. A penalty
+        other than 0, and these two losses, need a perceptron of scikit-learn as critic.
     center : float, default=0.0
         g, the length that the gradient should have. 1 is that of Gulrajani et al.: rows then move
         no slower where they have arrived, so 0 is better for flows.

@@ -48,8 +48,7 @@ class SlicedEnergyGradient(KernelField):
     .. math:: v(z) = \frac{2σ}{c_d} \, E_u \left[ u \, (Σ_i w_i \, \text{sign}(u · (x_i - z))
               - Σ_j b_j \, \text{sign}(u · (y_j - z))) \right]
 
-    There is no bandwidth: σ is the length of a step. Rows that are far off are pulled as much as
-    others.
+    There is no bandwidth: σ is the length of a step. Far-off rows are attracted as much as others.
 
     Parameters
     ----------

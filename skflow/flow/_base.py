@@ -117,8 +117,8 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, NamedPartsMixin, ABC):
         check_count(n_noise, name="n_noise", minimum=0)
         if auto.noise_is_fixed and n_noise != auto.n_noise:
             raise ValueError(
-                f"n_noise={n_noise!r}: {make_field(self.field)!r} draws rows together unless every "
-                f"step has {auto.n_noise} draw of noise: leave n_noise at 'auto'."
+                f"n_noise={n_noise!r}: {make_field(self.field)!r} needs {auto.n_noise} draw of "
+                "noise in every step, or the rows shrink together: leave n_noise at 'auto'."
             )
         own_steps = self.first_step_norm is not None or not is_auto(self.step_size)
         return dataclasses.replace(

@@ -191,8 +191,8 @@ def warn_outside(name: Any, values: Any, low: Any, high: Any) -> None:
     for value in (values.min(), values.max()):
         if not low <= value <= high:
             warn(
-                f"given: {name!r} is {value}, outside of the target's range, {low} to {high}: what "
-                "is known of the rows nearest to it is extended to there, along a straight line."
+                f"given: {name!r} is {value}, outside of the target's range, {low} to {high}: "
+                "the result extrapolates from the nearest rows, along a straight line."
             )
             return
 

@@ -113,9 +113,9 @@ class TargetView:
         if n < min(FEW_STAND, len(self.rows) / 2) or covered < MOSTLY:
             warn(
                 f"condition_on: {covered:.0%} of the source rows have values that the target has "
-                f"as well, and {n:.0f} of {len(self.rows)} target rows stand for them. Elsewhere "
-                "rows go where the nearest values lead. Condition on fewer columns, or give rows "
-                "that overlap."
+                f"as well, and {n:.0f} of {len(self.rows)} target rows stand for them. The other "
+                "rows follow the nearest values. Condition on fewer columns, or give rows that "
+                "overlap."
             )
         columns = zip(self.marginals, (self.rows + center).T, strict=True)
         marginals = [marginal.reweighted(x, weight) for marginal, x in columns]

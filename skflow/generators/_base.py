@@ -213,8 +213,8 @@ class BaseGenerator(GeneratorTraining):
         self._check_step_parameters()
         if self._auto().noise_is_fixed:
             raise ValueError(
-                f"field={self.field!r} is for samplers: a generator answers with the mean over its "
-                "noise, and draws rows together. Choose source='kernel' or 'learned'."
+                f"field={self.field!r} is for samplers: a generator averages over its noise, and "
+                "its rows would shrink together. Choose source='kernel' or 'learned'."
             )
         check_count(self.batch_size, name="batch_size")
         check_count(self.window, name="window")

@@ -36,8 +36,8 @@ class GANGenerator(BaseGenerator):
               \text{regress } g_θ \text{ on } (ξ, y')
 
     The baseline that `SDFlowGenerator` is measured against: its velocity comes from an adversary
-    that has to be trained along, and nothing says when the two are done. s is the target's standard
-    deviation.
+    that is trained at the same time, and no criterion says when the two are finished. s is the
+    target's standard deviation.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class GANGenerator(BaseGenerator):
     learning_rate : float, array of shape (n_epochs * n_steps,) or "auto", default="auto"
         Learning rate of the regressor, a number or one a step; "auto" falls in the end.
     align : {"affine", None}, default="affine"
-        "affine" trains what is left beside the affine map of the prior's Gaussian.
+        "affine" trains the difference from the affine map of the prior's Gaussian.
     batch_size : int, default=1024
         Rows of the prior, and of the target, that a step uses.
     window : int, default=4

@@ -66,7 +66,7 @@ class ScoreGANGenerator(BaseGenerator):
     learning_rate : float, array of shape (n_epochs * n_steps,) or "auto", default="auto"
         Learning rate of the regressor, a number or one a step; "auto" falls in the end.
     align : {"affine", None}, default="affine"
-        "affine" trains what is left beside the affine map of the prior's Gaussian.
+        "affine" trains the difference from the affine map of the prior's Gaussian.
     batch_size : int, default=1024
         Rows of the prior, and of the target, that a step uses.
     window : int, default=4

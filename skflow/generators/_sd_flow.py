@@ -56,7 +56,7 @@ class SDFlowGenerator(BaseGenerator):
     learning_rate : float, array of shape (n_epochs * n_steps,) or "auto", default="auto"
         Learning rate of the regressor, a number or one a step; "auto" falls in the end.
     align : {"auto", "affine", None}, default="auto"
-        "affine" trains what is left beside the affine map of the prior's Gaussian.
+        "affine" trains the difference from the affine map of the prior's Gaussian.
     n_noise : int or "auto", default="auto"
         Noise draws averaged in a step, in antithetic pairs; 0 injects no noise.
     batch_size : int, default=1024

@@ -40,10 +40,10 @@ def nearest_neighbor_ratio(
     .. math:: \frac{\text{median}_i \min_j ‖x_i - y_j‖}
                    {\text{median}_j \min_{k ≠ j} ‖y_j - y_k‖}
 
-    0 means copies; about 1 is what fresh rows of the target's distribution show. Where fresh rows
-    are at hand, the denominator is better taken from them: the median distance of a *fresh* row to
-    its nearest target row. It is what is expected of X without memory of Y, whether rows of Y come
-    in pairs, in groups, or on a grid where even fresh rows coincide with them.
+    0 means copies, and fresh rows of the target's distribution have about 1. If fresh rows are at
+    hand, give them: the denominator is then the median distance of a *fresh* row to its nearest
+    target row. That is right even where rows of Y come in pairs, in groups, or on a grid on which
+    fresh rows coincide with them.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def outlying_share(X: ArrayLike, Y: ArrayLike, *, quantile: float = 0.99) -> flo
     .. math:: \frac1n \#\{i: \min_j ‖x_i - y_j‖ > r\}, \qquad
               r = \text{quantile of } \min_{k ≠ j} ‖y_j - y_k‖ \text{ over } j
 
-    Of fresh rows of Y's distribution it is 1 − quantile, on average.
+    For fresh rows of Y's distribution it is 1 − quantile on average.
 
     Parameters
     ----------

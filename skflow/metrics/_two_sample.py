@@ -110,7 +110,7 @@ def two_sample_test(
     n_permutations : int, default=999
         Number R of random orders. The least possible p-value is 1/(R + 1).
     max_rows : int, default=1000
-        At most so many rows of a table are compared, chosen at random: the test stays exact, and
+        At most this many rows of a table are compared, chosen at random: the test stays exact, and
         needs memory for the ``(2 max_rows)²`` distances, 32 MB by default.
     random_state : int, RandomState instance or None, default=None
         Seed of the permutations and of the choice of rows.

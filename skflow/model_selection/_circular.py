@@ -128,12 +128,12 @@ class CircularValidation(BaseEstimator):
     The labelled source is moved onto the target, and a classifier is trained on the moved rows. It
     labels held-out target rows; these are moved back, onto the source, by a clone of the flow that
     is fitted to the source; a second classifier is trained on them and judged by the source's own
-    labels. A flow that mixes up classes on its way loses them on the round trip, though not if
-    both ways mix them up alike (exchange two classes and exchange them back). ``compare`` sees
-    more, and says whether to move at all.
+    labels. A flow that mixes up classes loses them on the round trip, unless both ways mix them up
+    alike (exchange two classes and exchange them back). ``compare`` sees more, and says whether to
+    move at all.
 
-    Classifiers see the coordinates that the flow works in: behind the earlier steps of a pipeline,
-    and encoded columns for a ``TableTransport``, of which the columns count that both tables have.
+    Classifiers see the coordinates that the flow works in: those behind the earlier steps of a
+    pipeline, or the encoded columns of a ``TableTransport``, as far as both tables have them.
 
     Parameters
     ----------

@@ -52,9 +52,9 @@ class FlowScorer(BaseEstimator):
         rows are weighted; the score is minus the distance.
     n_samples : int, default=1000
         Samples that are drawn. Flows move ``n_reference`` rows together anyway, and few samples
-        leave much to chance: the energy distance of 30 samples varies by a third from draw to
-        draw, that of 1000 by a hundredth. Of a flow fitted with ``X_source`` the moved reference
-        rows are the samples, each at most once.
+        leave much to chance: the energy distance of 30 samples varies by a third from draw to draw,
+        that of 1000 by a hundredth. The samples of a flow fitted with ``X_source`` are its moved
+        reference rows, each at most once.
     random_state : int, RandomState instance or None, default=0
         Seed of the samples: the same for all candidates, so that they are compared alike.
 

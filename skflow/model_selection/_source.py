@@ -13,11 +13,11 @@ __all__ = ["whole"]
 def whole(X_source: ArrayLike) -> tuple[ArrayLike]:
     """Wrap a source, so that cross-validation passes it to ``fit`` as a whole.
 
-    ``GridSearchCV.fit(X, X_source=S)`` and its kin slice everything that is as long as X like X: if
-    S happens to have as many rows as X, every fold sees a part of it, without a word. A tuple of
-    one table has the length one and is never sliced; a `Pipeline` with
-    ``transform_input=["X_source"]`` transforms the table inside, data frame or array, and keeps
-    the tuple; and ``fit`` of a flow takes the table out.
+    Cross-validation, as in ``GridSearchCV.fit(X, X_source=S)``, slices every argument that is as
+    long as X. If S happens to have as many rows as X, every fold silently sees a part of it. A
+    tuple of one table has the length one and is never sliced; a `Pipeline` with
+    ``transform_input=["X_source"]`` transforms the table inside, data frame or array, and keeps the
+    tuple; and ``fit`` of a flow takes the table out.
 
     Parameters
     ----------

@@ -76,14 +76,14 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         Rows of either population that a step's means are estimated from, drawn afresh each step
         (all rows move). None is all rows. "auto" is all rows of tables up to 2000 rows; longer ones
         move in groups of at most 2000 rows, each a population of its own onto 2000 rows of the
-        target, the same at all steps. Named bandwidths are those of as many target rows: finer
-        ones no group resolves.
+        target, the same at all steps. Named bandwidths are computed from as many target rows,
+        because a group resolves no finer ones.
     base : {"gaussian", "uniform"}, array-like or callable, default="gaussian"
         Where samples start: the Gaussian with the target's moments, the uniform distribution on
         its bounding box, rows of an array, or ``base(n, rng)``, an array of n rows.
     match_marginals : bool, default=True
         Whether ``sample`` gives every column, rank by rank, the target's quantiles, interpolated:
-        values that rows share, rounding, bounds and tails come back, which no bandwidth resolves.
+        this restores shared values, rounding, bounds and tails, which no bandwidth resolves.
         ``transform`` does so in columns that have such values, or that moved rows are farther from
         than fresh rows, if there are 30 rows or more. False returns rows as the flow moved them.
     n_reference : int or "auto", default="auto"
@@ -100,10 +100,10 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         Seed of noise, batches, training and samples.
     condition_on : list of int or str, default=None
         Columns that stay as they are, bit for bit, by number or name. The others end in the
-        target's distribution *given* these, though the columns themselves are distributed
-        otherwise in source and target: batches are corrected and age is kept. Target rows are
-        weighted by the ratio of the columns' densities, so the source's values have to occur in the
-        target too. Their units do not matter. ``sample`` keeps nothing but what it is ``given``.
+        target's distribution *given* these, though the columns themselves are distributed otherwise
+        in source and target: batches are corrected and age is kept. Target rows are weighted by the
+        ratio of the columns' densities, so the source's values have to occur in the target too.
+        Their units do not matter. ``sample`` keeps only the columns that are ``given``.
 
     Examples
     --------

@@ -63,24 +63,24 @@ class DiffusionSampler(ScoreSampler):
 
     The probability flow of a diffusion model, on the grid of Karras et al. Rows start as the target
     blurred by the first bandwidth, or are mapped there: with ``align="affine"`` by the optimal map
-    between the Gaussians of the source and of the blurred target. Without alignment rows are taken
-    to be as noisy as that already, samples begin with rows of the base plus noise, and every row
-    moves by itself.
+    between the Gaussians of the source and of the blurred target. Without alignment, source rows
+    are assumed to have this noise already, samples begin with rows of the base plus noise, and
+    every row moves by itself.
 
     Parameters
     ----------
     denoiser : {"kernel", "learned"}, regressor, callable or Denoiser, default="kernel"
         What the score comes from: the kernel mean, a regressor, or a function D(Z, σ).
     schedule : str, Schedule, array-like or callable, default="auto"
-        The noise levels σ_k, after the last of which comes 0. "auto" is that of Karras et al., with
+        The noise levels σ_k; 0 follows the last one. "auto" is that of Karras et al., with
         ``sigma_min="0.5*nn_column"`` if the denoiser is not the kernel mean, which would copy.
     n_steps : int, default=7
         Number of steps.
     solver : {"auto", "heun", "euler"}, default="auto"
         "auto" is "heun", and "euler" where ``alpha`` is given.
     alpha : float or None, default=None
-        A member of the stochastic family, 0 (most noise) to 1 (none, the moving rows' own score,
-        a kernel estimate, in place of it). None is the probability flow.
+        A member of the stochastic family, from 0 (most noise) to 1 (no noise; a kernel estimate of
+        the moving rows' own score takes its place). None is the probability flow.
     align : {"auto", "affine", None}, default="auto"
         "affine" begins with the optimal map between the Gaussians of source and target.
     batch_size : int, None or "auto", default="auto"

@@ -32,7 +32,7 @@ FAR = 1.5  # times as far as any row of the base: the critic knows nothing there
 
 @dataclasses.dataclass(eq=False, repr=False, kw_only=True)
 class DiscriminatorFlowSampler(BaseSampler):
-    r"""Move rows along the slope of a critic that was taught on the whole way.
+    r"""Move rows along the slope of a critic that was trained on every step of the way.
 
     .. math:: y ← y + \frac{η}{N} \, s² ∇_y h(y, k/N), \quad k = 0 … N-1
 
@@ -59,7 +59,7 @@ class DiscriminatorFlowSampler(BaseSampler):
         η of the whole way, without unit.
     n_rounds : int, default=1000
         Rounds of training: in each the critic sees ``batch_size`` rows on their way, and as many
-        target rows. A small table wants fewer, lest the critic learn its rows by heart.
+        target rows. A small table needs fewer, or the critic memorises its rows.
     batch_size : int, default=512
         Rows of a round.
     base : {"gaussian", "uniform"}, array-like or callable, default="gaussian"

@@ -40,7 +40,7 @@ class LangevinSampler(ScoreSampler):
     At every bandwidth the rows tend to the target blurred by it; the bandwidth falls on the way.
     Every row moves by itself, driven by noise of its own: rows are scrambled. Langevin dynamics and
     score-difference flow have the same marginal distributions at every moment [Weber 2023, section
-    2.1], but the noise has to do here what the moving rows' own score does there.
+    2.1], but here noise takes the place of the moving rows' own score.
 
     Parameters
     ----------

@@ -79,18 +79,19 @@ class TableTransport(PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_ou
 
     ``transform`` moves a table as one population. After ``fit(target, X_source=source)`` it moves
     every row on its own, through the frozen flow of that source: the same result in any subset,
-    order or chunk, so that tables may be larger than memory, or on many machines. There a row's
-    dither goes with its index label, which therefore has to be the same wherever the row is.
+    order or chunk, so that tables may be larger than memory, or on many machines. The dither of a
+    row then depends on its index label, so the label has to be the same in every subset.
 
     Parameters
     ----------
     flow : estimator, default=None
         The flow: ``fit(X)``, ``transform(X)``, ``sample(n)`` and ``score(X)`` on arrays. None is
-        ``SDFlowSampler(step_size=1.0)``, full steps: a flag or a category is little beside the
-        noise of many columns, and would stop too early. ``set_params(flow__n_steps=…)`` works on
-        it, too. Of a `SDFlowSampler` whose schedule is "auto" the last bandwidth is lowered until
-        new rows are no farther from the target's rows than these are from each other. A generator
-        such as ``SDFlowGenerator()`` moves rows only if ``X_source`` is given to ``fit``.
+        ``SDFlowSampler(step_size=1.0)``, with full steps: shrunk steps would stop too early for a
+        flag or a category, whose signal is small beside the noise of many columns.
+        ``set_params(flow__n_steps=…)`` works on it, too. The last bandwidth of a `SDFlowSampler`
+        whose schedule is "auto" is lowered until new rows are no farther from the target's rows
+        than these are from each other. A generator such as ``SDFlowGenerator()`` moves rows only if
+        ``X_source`` is given to ``fit``.
     columns : list of str, default=None
         The columns that are moved; None is all of the target's. The source must have them all.
     by : str or list of str, default=None
@@ -99,8 +100,8 @@ class TableTransport(PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_ou
     condition_on : list of str, default=None
         Columns that stay as they are, such as age and sex. The others end in the target's
         distribution *given* these, although the columns themselves are distributed otherwise in
-        source and target; see `SDFlowSampler`. Values are then those of the target that lie nearest
-        to where the flow leads, and no shares are corrected.
+        source and target; see `SDFlowSampler`. Moved values are then the target's values nearest to
+        where the flow leads, and shares are not corrected.
     missing : {"keep", "raise"}, default="keep"
         "keep": a missing value is a value like others, with a share of its own that moved rows
         reach. "raise" refuses tables with missing values.
@@ -147,8 +148,8 @@ class TableTransport(PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_ou
         unknown = skops.io.get_untrusted_types(file="transport.skops")
         transport = skops.io.load("transport.skops", trusted=unknown)
 
-    Of ``unknown`` every name is one of skflow, or ``numpy.dtype``; trust no others. Those of tables
-    are, in ``skflow.tabular``, ``_transport.TableTransport``, ``_groups.Groups``,
+    Every name in ``unknown`` has to be one of skflow's, or ``numpy.dtype``; trust no others. Those
+    of tables are, in ``skflow.tabular``, ``_transport.TableTransport``, ``_groups.Groups``,
     ``_group_flow.GroupFlow``, ``_encoder.TableEncoder``, ``_encoder.Matches``,
     ``_numbers.Number``, ``_numbers.NumberMatch``, ``_categories.Category``,
     ``_relations.Relation``, ``_relations.Trend``, ``_relations.Pairs``, ``_relations.Dependency``,
@@ -434,8 +435,8 @@ class TableTransport(PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_ou
         rows = self._check_source(X, whole=not self._is_frozen)
         if not all(getattr(flow, "has_source_", True) for flow in self.flows_.values()):
             raise ValueError(
-                f"flow={type(self.flow).__name__} was trained to make rows out of a prior, not of "
-                "a source: give X_source to fit, then transform maps its rows and others like them."
+                f"flow={type(self.flow).__name__} was trained to map a prior, not a source: "
+                "give X_source to fit, then transform maps its rows and others like them."
             )
         columns = self._groups.move(X, rows, self._noise)
         moved = X.copy()

@@ -467,5 +467,5 @@ def test_observed_differences_refuse_what_shrinks(tables):
             SDFlowSampler(field, n_noise=n_noise).fit(X)
     with pytest.raises(ValueError, match=r"weights=\(2, 1\): an observed difference keeps"):
         velocity(DenoiserDifference("kernel", source="observed", weights=(2, 1)), X, X)
-    with pytest.raises(ValueError, match="is for samplers: a generator answers with the mean"):
+    with pytest.raises(ValueError, match="is for samplers: a generator averages over its noise"):
         SDFlowGenerator(field=field).fit(X)
