@@ -73,7 +73,7 @@ def test_a_loaded_estimator_gives_the_same_bits(name, tmp_path):
 def test_an_estimator_of_another_version_says_so(name, monkeypatch):
     estimator = fitted(name)
     with monkeypatch.context() as patch:
-        patch.setattr(skflow, "__version__", "9.9.9")
+        patch.setattr(skflow._utils, "__version__", "9.9.9")
         stored = pickle.dumps(estimator)
     message = (
         f"this {type(estimator).__name__} was stored by skflow 9.9.9, and skflow "
