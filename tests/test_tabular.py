@@ -593,7 +593,7 @@ def test_a_generator_of_a_prior_makes_rows_but_moves_none(source, target):
     for column in target.columns:
         if target[column].dtype.kind not in "fiuM":
             assert set(samples[column]) <= set(target[column])
-    with pytest.raises(ValueError, match="flow=SDFlowGenerator was trained to make rows out of a"):
+    with pytest.raises(ValueError, match="flow=SDFlowGenerator was trained to map a prior"):
         transport.transform(source)
 
 
@@ -892,6 +892,22 @@ def test_a_number_that_categories_determine_but_for_a_rest(seed):
     assert list(encoder.trends) == ["price"]
     for rows in (transport.transform(source), transport.sample(600)):
         assert 0.8 < rest(rows) / rest(target) < 1.2  # measured 0.99 to 1.01; 3 to 5 without
+
+
+def test_a_code_determines_a_category():
+    def draw(n, seed, shift):
+        rng = np.random.default_rng(seed)
+        store = rng.choice(9, n)
+        sold = rng.normal(3 * store + shift, 4, n)
+        cities = [f"c{k // 3}" for k in store]
+        return pd.DataFrame({"store": 100 + store**2, "city": cities, "sold": sold.round(1)})
+
+    target, source = draw(500, 0, 0.0), draw(400, 1, 9.0)
+    transport = TableTransport(random_state=0).fit(target)
+    known = set(zip(target["store"], target["city"], strict=True))
+    for rows in (transport.transform(source), transport.sample(500)):
+        # one row in a hundred had another store's city
+        assert set(zip(rows["store"], rows["city"], strict=True)) <= known
 
 
 def test_columns_that_stay_have_no_trend():

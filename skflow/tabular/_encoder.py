@@ -18,7 +18,14 @@ from skflow.tabular._glances import almost_numbers, looks_like_dates
 from skflow.tabular._kinds import Kind, kind_of
 from skflow.tabular._numbers import Number
 from skflow.tabular._plain import PlainState
-from skflow.tabular._relations import dependencies, linear_relations, trends
+from skflow.tabular._relations import (
+    Dependency,
+    Relation,
+    Trend,
+    dependencies,
+    linear_relations,
+    trends,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -75,7 +82,7 @@ class TableEncoder(PlainState):
     trends : dict of str to Trend
         Numbers that categories determine but for a rest, which is their coordinate.
     dependencies : dict of str to Dependency
-        Categories that another one determines.
+        Categories that another column determines.
     blocks : dict of str to slice
         The coordinates of every column; none where the target's column is constant.
     width : int
@@ -122,17 +129,31 @@ class TableEncoder(PlainState):
         for name in columns:
             is_number = self.kinds[name].is_number
             self.codecs[name] = _fit_codec(target[name], plain[name], is_number, weight, other)
-        numbers = {c: p for c, p in plain.items() if p.dtype.kind in "iuf"}
-        self.relations = {} if other else linear_relations(numbers)
-        free = [c for c in numbers if c not in self.relations and c not in kept]
-        self.trends = {} if other else trends(self.codecs, plain, free, weight)
-        self.dependencies = {} if other else dependencies(self.codecs, plain, kept)
+        self.relations: dict[Hashable, Relation] = {}
+        self.trends: dict[Hashable, Trend] = {}
+        self.dependencies: dict[Hashable, Dependency] = {}
+        if not other:
+            self._relate(plain, weight, kept)
         for name, codec in self.codecs.items():
             is_computed = name in self.relations or getattr(self.trends.get(name), "scale", 1) == 0
             width = 0 if is_computed else codec.width
             self.blocks[name] = slice(self.width, self.width + width)
             self.width += width
         self.atoms = [] if other else self._find_atoms(plain, weight)
+
+    def _relate(
+        self,
+        plain: Mapping[Hashable, pandas.Series],
+        weight: NDArray | None,
+        kept: Sequence[Hashable],
+    ) -> None:
+        """Find the columns that others determine."""
+        numbers = {c: p for c, p in plain.items() if p.dtype.kind in "iuf"}
+        self.relations = linear_relations(numbers)
+        free = [c for c in numbers if c not in self.relations and c not in kept]
+        self.trends = trends(self.codecs, plain, free, weight)
+        free = [c for c in free if c not in self.trends]
+        self.dependencies = dependencies(self.codecs, plain, free, kept)
 
     def _find_atoms(self, plain: Mapping[Hashable, pandas.Series], weight: NDArray | None) -> list:
         """What columns share together, such as zeros, or a "no" and what it implies.
@@ -379,8 +400,8 @@ class TableEncoder(PlainState):
         plain = {c: self.codecs[c].decode(Z[:, self.blocks[c]], matches.get(c)) for c in self._free}
         categories = self._categories
         for c, dependency in self.dependencies.items():
-            codes = categories[dependency.name].codes(plain[dependency.name])
-            plain[c] = categories[c].values_of(dependency.codes[codes])
+            codes = dependency(categories, plain[dependency.name])
+            plain[c] = categories[c].values_of(codes)
         return plain
 
 

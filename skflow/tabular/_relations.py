@@ -5,7 +5,7 @@ r"""Columns that others determine: ``total = a + b``, or a rate for every grade,
 The first has no coordinates of its own; it is computed from the others after they have moved. The
 second is a number of coordinate u that categories x determine but for a small rest: its coordinate
 is the rest r, so that it ends beside the categories that its row ends with. A category that another
-one determines, such as the state of a city, has coordinates, but is read off the other.
+column determines, such as the state of a city, has coordinates, but is read off the other.
 """
 
 from __future__ import annotations
@@ -165,24 +165,37 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Dependency:
-    """A category that another one determines, such as the state of a city.
+    """A category that another column determines, such as the state of a city, or of its code.
 
     Parameters
     ----------
     name : str
-        The other one.
+        The other column.
     codes : ndarray of shape (n_levels,)
-        The category's level at every level of the other one.
+        The category's level at every level of the other column.
+    values : ndarray of shape (n_levels,), default=None
+        The other column's values, if these are numbers.
     """
 
     name: Any
     codes: NDArray
+    values: NDArray | None = None
+
+    def __call__(self, codecs: Mapping[Any, Any], column: pandas.Series) -> NDArray:
+        """The category's levels, by the values of the other column."""
+        if self.values is None:
+            return self.codes[codecs[self.name].codes(column)]
+        middles = (self.values[1:] + self.values[:-1]) / 2
+        return self.codes[np.searchsorted(middles, column.to_numpy())]
 
 
 def dependencies(
-    codecs: Mapping[Any, Number | Category], plain: Mapping[Any, pandas.Series], kept: Sequence[Any]
+    codecs: Mapping[Any, Number | Category],
+    plain: Mapping[Any, pandas.Series],
+    numbers: Sequence[Any],
+    kept: Sequence[Any],
 ) -> dict[Any, Dependency]:
-    """Categories that others determine, which have more levels, or as many and come before.
+    """Categories that other columns determine, which have more levels, or as many and come before.
 
     Parameters
     ----------
@@ -190,26 +203,33 @@ def dependencies(
         Of all columns.
     plain : mapping of name to Series
         Their values.
+    numbers : sequence of names
+        Numbers that may determine a category: those that nothing determines.
     kept : sequence of names
-        Columns that are not looked at.
+        Categories that are not looked at.
 
     Returns
     -------
     dependencies : dict of name to Dependency
-        Of some of the categories; each comes after the one that determines it.
+        Of some of the categories; each comes after what determines it.
     """
     categories = {c: codec for c, codec in codecs.items() if isinstance(codec, Category)}
-    sizes = {c: codec.n_levels for c, codec in categories.items() if codec.n_levels > 1}
+    values = {c: np.unique(plain[c]) for c in numbers if not plain[c].isna().any()}
+    sizes = {c: len(v) for c, v in values.items()}
+    sizes |= {c: codec.n_levels for c, codec in categories.items()}
     n = len(next(iter(plain.values())))
-    order = sorted((c for c in sizes if sizes[c] <= n / FEW), key=lambda c: -sizes[c])
-    codes = {c: categories[c].codes(plain[c]) for c in order}
+    order = sorted((c for c in sizes if 1 < sizes[c] <= n / FEW), key=lambda c: -sizes[c])
+    codes = {
+        c: np.searchsorted(values[c], plain[c]) if c in values else categories[c].codes(plain[c])
+        for c in order
+    }
     found: dict[Any, Dependency] = {}
     for k, c in enumerate(order):
-        for other in reversed(order[:k]) if c not in kept else ():
+        for other in reversed(order[:k]) if c in categories and c not in kept else ():
             level = np.zeros(sizes[other], dtype=int)
             level[codes[other]] = codes[c]
             if np.array_equal(level[codes[other]], codes[c]):
-                found[c] = Dependency(other, level)
+                found[c] = Dependency(other, level, values.get(other))
                 break
     return found
 
