@@ -34,7 +34,8 @@ LINKED = 1e-7  # share of a column's variance that a combination of others may l
 # grades leave 0.004, are told from held-out ones with an area of 0.98 as columns of their own, and
 # of 0.57 as rests; monthly charges, of which services leave 0.008, with 0.67 and 0.68.
 NEARLY = 0.005
-FEW = 10  # rows for every level, from which on categories are looked at
+FEW = 10  # rows for every level of a category, from which on it is looked at
+FEW_ALL = 3  # the same for all categories together
 SHARED = 0.9  # share of rows that have a pair of level and value with others
 LOOKED_AT = 20_000  # rows among which trends are looked for
 RIDGE = 1e-9  # of the mean square, by which levels that are not told apart have effects
@@ -264,7 +265,7 @@ def trends(
     categories = {c: codec for c, codec in codecs.items() if isinstance(codec, Category)}
     categories = {c: k for c, k in categories.items() if 1 < k.n_levels <= len(w) / FEW}
     n_levels = [codec.n_levels for codec in categories.values()]
-    if not n_levels or sum(n_levels) > len(w) / FEW:
+    if not n_levels or sum(n_levels) > len(w) / FEW_ALL:
         return {}
     codes = {c: codec.codes(plain[c].iloc[rows]) for c, codec in categories.items()}
     A = np.concatenate([np.eye(k)[c] for k, c in zip(n_levels, codes.values(), strict=True)], 1)
