@@ -4,12 +4,13 @@
     python examples/benchmarks/defaults.py --seeds 2 --rows 1000
     python examples/benchmarks/defaults.py --systems "field mmd" MMDFlowSampler
 
-A cell is the worst of the seeds: the energy distance to held-out target rows over its floor, the
-expected distance of as many fresh rows. *own* are samples from the system's own base, *far* rows of
-a round Gaussian half as wide as the target, six of its radii away in every column, moved onto it;
-what is taught on the rows that it moves is given them as ``X_source``. *copy* is the
-nearest-neighbour ratio that is furthest from 1, *extent* the largest distance of a row from the
-target's mean, in units of that of the target's own rows.
+*Floors* are the energy distance to held-out target rows over its floor, the expected distance of as
+many fresh rows: their mean over the seeds, and their worst. What is made of target rows inherits
+the luck of their draw, so the first system is the target rows themselves. *own* are samples from
+the system's own base, *far* rows of a round Gaussian half as wide as the target, six of its radii
+away in every column, moved onto it; what is taught on the rows that it moves is given them as
+``X_source``. *copy* is the nearest-neighbour ratio that is furthest from 1, *extent* the largest
+distance of a row from the target's mean, in units of that of the target's own rows.
 """
 
 import argparse
@@ -45,6 +46,7 @@ def estimators(base):
 
 
 SYSTEMS = {
+    "target rows": None,
     **{f"field {name}": partial(skflow.SDFlowSampler, name) for name in sorted(FIELDS)},
     **estimators(BaseSampler),
     **estimators(BaseGenerator),
@@ -61,6 +63,8 @@ def far_source(X, rng):
 
 def results(make, X, seed):
     """Rows that a system makes of its own base, and of a far source."""
+    if make is None:
+        return {"own": X}
     own = make(random_state=seed).fit(X).sample(len(X))
     source = far_source(X, np.random.default_rng(seed))
     far = make(random_state=seed)
@@ -87,6 +91,8 @@ def cell(make, target, n, seeds):
             for start, rows in results(make, X, seed).items():
                 found[start].append(figures(rows, X, held_out))
     for start, values in found.items():
+        if not values:
+            continue
         floors, copies, extents = np.transpose(values)
         copy = max(copies, key=lambda value: abs(np.log(max(value, 1e-12))))
         yield start, np.mean(floors), max(floors), copy, max(extents)
