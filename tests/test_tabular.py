@@ -725,10 +725,10 @@ def test_new_rows_are_as_near_to_the_target_as_fresh_ones(seed):
 
     target, held_out = make_services(400, seed), make_services(4000, 10 + seed)
     copy, error = misses(None)
-    assert 0.9 < copy < 1.1  # measured 0.98 to 1.03
+    assert 0.9 < copy < 1.05  # measured 0.97 to 1.00
     wide_copy, wide_error = misses(SDFlowSampler(step_size=1.0, schedule="geometric"))
     assert wide_copy > 1.25  # measured 1.4
-    assert error < 0.85 * wide_error  # measured 0.63 to 0.77 times
+    assert error < 0.75 * wide_error  # measured 0.51 to 0.61 times
 
 
 @pytest.mark.parametrize("n_above", [0, 1, 4, 20])
