@@ -95,17 +95,23 @@ def transport_quality(
     if ask_classifier:
         pairs = [pair for _, pair in runs[:CLASSIFIED]]
         telling = tell_apart(pairs, blocks_of(encoder), rng)
-    method = (
+    clouds = ["after"] if source is None else ["before", "after"]
+    method = _method(transport, n_runs, is_frozen, target, source)
+    return quality_of(encoder, clouds, figures, method, is_held_out=True, telling=telling)
+
+
+def _method(transport: TableTransport, n_runs: int, is_frozen: bool, *tables: Any) -> str:
+    """How the figures of some runs came about."""
+    parts = [
         f"Means of {n_runs} further runs, each fitted to a random 2/3 of the target's rows and "
         "measured against the other 1/3."
-    )
+    ]
     if is_frozen:
-        method += " What was made of 2/3 of the source's rows moved the other 1/3."
+        parts.append("What was made of 2/3 of the source's rows moved the other 1/3.")
     if transport.by_:
-        method += f" Distances are within the groups of {', '.join(map(visible, transport.by_))}."
-    clouds = ["after"] if source is None else ["before", "after"]
-    method = f"{method} {_capped(target, source)}"
-    return quality_of(encoder, clouds, figures, method, is_held_out=True, telling=telling)
+        groups = ", ".join(map(visible, transport.by_))
+        parts.append(f"Distances are within the groups of {groups}.")
+    return " ".join([*parts, _capped(*tables)])
 
 
 def _run(

@@ -200,10 +200,9 @@ def make_report(
     template, rng = _template(), np.random.default_rng(seed)
     shown = _some(tables, rng)
     columns = read_columns(shown, list(encoder.codecs), {})
-    Z = {name: encoder.encode(table, name=name) for name, table in shown.items()}
-    compared = next(name for name in ("after", "before") if name in Z)
-    blocks = blocks_of(encoder)
-    telling = quality.telling or tell_apart([(Z[compared], Z["target"])], blocks, rng)
+    Z, blocks = {n: encoder.encode(t, name=n) for n, t in shown.items()}, blocks_of(encoder)
+    *_, compared, target = Z.values()
+    telling = quality.telling or tell_apart([(compared, target)], blocks, rng)
     page = {
         "title": title,
         "roles": {name: (labels or {}).get(name, name) for name in tables},
