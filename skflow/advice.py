@@ -15,9 +15,9 @@ from skflow.metrics import two_sample_test
 __all__ = ["find_alike", "say_alike", "say_apart"]
 
 LEVEL = 0.05  # a p-value above it is no evidence of a difference
-FEW_ROWS = 50  # tests of fewer rows of either table overlook too much
-APART = 0.2  # a share of outlying rows beyond chance: equal tables have 0.01
-MOST_ROWS, PERMUTATIONS = 500, 99  # of a test that every fit can afford
+LEAST_TESTED = 50  # tests of fewer rows of either table overlook too much
+OUTLYING = 0.2  # a share of outlying rows beyond chance: equal tables have 0.01
+MOST_TESTED, PERMUTATIONS = 500, 99  # of a test that every fit can afford
 
 
 def say_alike(pvalue: float) -> str | None:
@@ -66,7 +66,7 @@ def say_apart(share: float) -> str | None:
     they are of a kind that the target lacks, leave them out"
     >>> say_apart(0.02)
     """
-    if share < APART:
+    if share < OUTLYING:
         return None
     return (
         f"{100 * share:.0f} % of the source's rows lie where the target has no rows: right if they "
@@ -102,7 +102,7 @@ def find_alike(X_source: ArrayLike, X: ArrayLike) -> str | None:
     >>> find_alike(source + 1, target)
     """
     X_source, X = check_rows(X_source, name="X_source"), check_rows(X, name="X")
-    if min(len(X_source), len(X)) < FEW_ROWS:
+    if min(len(X_source), len(X)) < LEAST_TESTED:
         return None
-    options: dict[str, Any] = {"n_permutations": PERMUTATIONS, "max_rows": MOST_ROWS}
+    options: dict[str, Any] = {"n_permutations": PERMUTATIONS, "max_rows": MOST_TESTED}
     return say_alike(two_sample_test(X_source, X, random_state=0, **options).pvalue)

@@ -55,8 +55,8 @@ __all__ = [
     "estimate_class_shares",
 ]
 
-LEAST = 1e-3  # fewer trees or neighbours than its inverse know no smaller probability than zero
-MOST_ROWS = 500  # of either side, that distances are taken between
+SMALLEST = 1e-3  # fewer trees or neighbours than its inverse know no smaller probability than zero
+DISTANCE_ROWS = 500  # of either side, that distances are taken between
 STARTS = 0.05, 0.2, 0.4, 0.6, 0.8, 0.95  # shares of each class in turn, that a search begins with
 SHARE_TOL = 1e-3  # of the search, in log-odds and in the distance
 EM_STEPS, EM_TOL = 10_000, 1e-9
@@ -186,7 +186,7 @@ def calibrate(proba: NDArray, y: NDArray) -> Callable[[NDArray], NDArray]:
     truth = np.eye(n_classes)[y]
 
     def scaled(theta: NDArray, P: NDArray) -> NDArray:
-        return np.exp(theta[0]) * np.log(np.maximum(P, LEAST)) + np.append(theta[1:], 0.0)
+        return np.exp(theta[0]) * np.log(np.maximum(P, SMALLEST)) + np.append(theta[1:], 0.0)
 
     def loss(theta: NDArray) -> tuple[float, NDArray]:
         z = scaled(theta, proba)
@@ -386,15 +386,15 @@ def _some_of_the_target(
     """At most 500 target rows, and weights that sum to one."""
     v = np.ones(len(T)) if weight is None else np.asarray(weight, float)
     v = v / v.sum()
-    t = T[rng.choice(len(T), MOST_ROWS, p=v)]
-    return (T, v) if len(T) <= MOST_ROWS else (t, np.full(len(t), 1 / len(t)))
+    t = T[rng.choice(len(T), DISTANCE_ROWS, p=v)]
+    return (T, v) if len(T) <= DISTANCE_ROWS else (t, np.full(len(t), 1 / len(t)))
 
 
 def _some_of_every_class(y: NDArray, rng: np.random.Generator) -> NDArray:
     """Numbers of at most 500 rows, as many of every class as there are, or an equal share."""
-    if len(y) <= MOST_ROWS:
+    if len(y) <= DISTANCE_ROWS:
         return np.arange(len(y))
-    most = MOST_ROWS // (y.max() + 1)
+    most = DISTANCE_ROWS // (y.max() + 1)
     return np.concatenate(
         [rng.permutation(np.flatnonzero(y == c))[: max(2, most)] for c in range(y.max() + 1)]
     )

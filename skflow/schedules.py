@@ -64,7 +64,7 @@ __all__ = [
 # "auto" for a target that is a single point, which has no scale: at so small a bandwidth a moving
 # row sees nothing of the others, and goes straight to the point.
 POINT = 1e-30
-ROUNDING = 1e-9  # by which bandwidths of the user's may grow
+GROWTH = 1e-9  # by which bandwidths of the user's may grow
 # "auto" for sigma_min is (AUTO_FACTOR + AUTO_SLOPE / dimension) nearest-neighbour distances.
 AUTO_FACTOR, AUTO_SLOPE = 1.0, 4.5
 
@@ -358,7 +358,7 @@ class _GivenSchedule(Schedule):
             sigmas = np.array([check_scale(self.schedule(x), name=name) for x in s.tolist()])
         else:
             sigmas = np.interp(s, np.linspace(0, 1, len(self._values)), self._values)
-        growing = np.flatnonzero(np.diff(sigmas) > ROUNDING * sigmas[1:])
+        growing = np.flatnonzero(np.diff(sigmas) > GROWTH * sigmas[1:])
         if len(growing):
             k = growing[0]
             raise ValueError(

@@ -77,7 +77,7 @@ def test_calibration_undoes_a_wrong_temperature_and_bias():
     p = [0.5, 0.3, 0.2]
     x, y = counted(p)
     right = posterior(p)
-    wrong = softmax(1.6 * np.log(right) + [0.7, -0.4, 0.0], axis=1)  # above LEAST everywhere
+    wrong = softmax(1.6 * np.log(right) + [0.7, -0.4, 0.0], axis=1)  # above SMALLEST
     assert wrong.min() > 1e-3
     assert calibrate(wrong[x], y)(wrong) == pytest.approx(right, abs=1e-3)  # the ridge's due
 

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from importlib.util import resolve_name
@@ -40,6 +41,7 @@ MAY_IMPORT = {
     "_utils": set(),
     "_version": set(),
 }
+ASSIGNMENTS = ast.Assign, ast.AnnAssign
 FREE = {"skflow._utils", "skflow._version"}  # anyone may import these
 # `import skflow` does without these
 OPTIONAL = {"PIL", "jinja2", "matplotlib", "numba", "pandas", "polars", "pyarrow", "torch", "tqdm"}
@@ -144,6 +146,18 @@ def test_there_is_no_circle_of_modules():
         for module, names in named.items()
     }
     assert set(TopologicalSorter(graph).static_order()) == set(named)  # or CycleError
+
+
+def test_a_constant_has_a_name_of_its_own():
+    """One name for two things is read wrongly. T is a type variable."""
+    owners = defaultdict(set)
+    for path in (ROOT / "skflow").rglob("*.py"):
+        for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+            for name in ast.walk(statement) if isinstance(statement, ASSIGNMENTS) else ():
+                if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store):
+                    owners[name.id].add(str(path.relative_to(ROOT)))
+    constants = {name: paths for name, paths in owners.items() if name.isupper() and name != "T"}
+    assert {name: paths for name, paths in constants.items() if len(paths) > 1} == {}
 
 
 def test_the_checker_reads_a_package_as_one():

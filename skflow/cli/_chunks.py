@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 SAMPLING_ROWS = 2**16  # rows that are read at a time to be sampled, whatever the chunks
-GROUP_ROWS = 2**17  # rows of a row group of the output, whatever the chunks
+ROW_GROUP = 2**17  # rows of a row group of the output, whatever the chunks
 FILL = "remove those rows or fill their cells in, or leave such columns out (--ignore)."
 READ_BYTES = 2**20  # of a column at a time; a row group as a whole may not fit into memory
 
@@ -312,8 +312,8 @@ def write_moved(
     tables = (pyarrow.Table.from_arrays([*arrays(*chunk)], schema=schema) for chunk in chunks)
     try:
         with replacing(path) as file, ParquetWriter(file, schema) as writer:
-            for group in _in_pieces(tables, GROUP_ROWS):
-                writer.write_table(group.combine_chunks(), row_group_size=GROUP_ROWS)
+            for group in _in_pieces(tables, ROW_GROUP):
+                writer.write_table(group.combine_chunks(), row_group_size=ROW_GROUP)
     except pyarrow.ArrowException as error:
         raise CommandError(f"cannot write {path}: {reason(error)}.") from None
 

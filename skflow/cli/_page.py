@@ -17,8 +17,8 @@ from skflow.tabular._report import import_jinja2, kept_by, make_report
 
 __all__ = ["check_page", "write_page"]
 
-ENDINGS = ".html", ".htm"
-WORDS = {  # of a command: title, rows that are compared, what with, names of the tables
+PAGE_ENDINGS = ".html", ".htm"
+PAGE_WORDS = {  # of a command: title, rows that are compared, what with, names of the tables
     "transport": ("Rows moved onto a target table", "the moved rows", "the target", {}),
     "sample": ("New rows like those of a table", "the new rows", "the target", {"after": "new"}),
     "compare": ("Two tables compared", "the rows of A", "B", {"before": "A", "target": "B"}),
@@ -43,8 +43,8 @@ def check_page(path: Path | None, others: Sequence[Path]) -> None:
     """
     if path is None:
         return
-    if path.suffix.lower() not in ENDINGS:
-        raise CommandError(f"--report {path}: a page ends in {' or '.join(ENDINGS)}.")
+    if path.suffix.lower() not in PAGE_ENDINGS:
+        raise CommandError(f"--report {path}: a page ends in {' or '.join(PAGE_ENDINGS)}.")
     import_jinja2()
     import_matplotlib("--report")
     check_writable(path, others)
@@ -78,7 +78,7 @@ def write_page(
     transport : TableTransport, default=None
         What moved the rows.
     """
-    title, subject, others, labels = WORDS[command]
+    title, subject, others, labels = PAGE_WORDS[command]
     columns = ", ".join(map(str, encoder.blocks))
     settings = {"command": shlex.join(["skflow", *args.argv]), "seed": args.seed}
     report = make_report(

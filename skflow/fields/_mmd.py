@@ -41,7 +41,7 @@ from skflow.schedules import LinearSchedule
 
 __all__ = ["MMDGradient"]
 
-WIDEST = "2*rms"  # first bandwidth: the outermost rows of a Gaussian feel the others, too
+FIRST_BANDWIDTH = "2*rms"  # first bandwidth: the outermost rows of a Gaussian feel the others, too
 LAST_PLACES = 64  # units in the last place of a term that count as rounding
 
 
@@ -80,7 +80,7 @@ class MMDGradient(KernelField):
     def defaults(self) -> FlowDefaults:
         """Return what "auto" means for flows driven by this field."""
         check_tolerance(self.tol)
-        return FlowDefaults(schedule=LinearSchedule(sigma_max=WIDEST))
+        return FlowDefaults(schedule=LinearSchedule(sigma_max=FIRST_BANDWIDTH))
 
     @property
     def is_normalized(self) -> bool:

@@ -27,7 +27,7 @@ from skflow.kernels import GAUSSIAN, KernelSum, RadialKernel
 
 __all__ = ["Answer", "Difference", "DifferenceState", "Itself", "Mean", "Observed", "Term"]
 
-NOTHING = 1e-9  # weight over the largest, of a row that is not asked
+UNASKED = 1e-9  # weight over the largest, of a row that is not asked
 SPREAD_ROWS = 128  # rows whose velocities tell how much of all is noise
 
 # D at the queries, and the log of the kernel sum there (None where there is no such sum)
@@ -288,7 +288,7 @@ class DifferenceState(KernelState):
 
 def _spread_out(Z: NDArray, weight: NDArray) -> NDArray:
     """Numbers of some rows, as far from the mean as others are, whatever the columns' order."""
-    counts = np.flatnonzero(weight > NOTHING * weight.max())
+    counts = np.flatnonzero(weight > UNASKED * weight.max())
     Z = Z[counts].astype(np.float64)
     distance = np.linalg.norm(Z - Z.mean(axis=0), axis=1)
     place = np.linspace(0, len(Z) - 1, min(len(Z), SPREAD_ROWS)).astype(int)

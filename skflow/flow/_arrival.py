@@ -21,19 +21,19 @@ from skflow.kernels import mean_distance
 
 __all__ = ["arrival_floors", "warn_if_not_arrived"]
 
-MOST = 5.0  # floors, from which on a warning says so; single draws of few rows have up to 3 or 4
-MOST_LOOKED_AT = 300  # rows of either side
+MOST_FLOORS = 5.0  # from which on a warning says so; single draws of few rows have up to 3 or 4
+MEASURED_ROWS = 300  # rows of either side
 MANY_SCALES = 100.0  # largest standard deviation over the smallest, from which on they matter
 
 
 def _some(X: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
     """At most 300 rows, in double precision, and their weights, which sum to one."""
     share = normalize_weights(weight, len(X))
-    if len(X) > MOST_LOOKED_AT:
+    if len(X) > MEASURED_ROWS:
         rng = np.random.default_rng(0)
         order = rng.permutation(len(X))  # rows of a base are in that of a Sobol sequence
-        X = X[order[draw_evenly(np.cumsum(share[order]), MOST_LOOKED_AT, rng)]]
-        share = np.full(MOST_LOOKED_AT, 1 / MOST_LOOKED_AT)
+        X = X[order[draw_evenly(np.cumsum(share[order]), MEASURED_ROWS, rng)]]
+        share = np.full(MEASURED_ROWS, 1 / MEASURED_ROWS)
     return X.astype(np.float64), share
 
 
@@ -75,7 +75,7 @@ def arrival_floors(
     (Y, v), (X, w) = _some(moved, weight_moved), _some(target, weight)
     spread = _spread(X, w)
     varied = spread > 0
-    m = min(n_draws, MOST_LOOKED_AT) if len(target) > MOST_LOOKED_AT else n_draws
+    m = min(n_draws, MEASURED_ROWS) if len(target) > MEASURED_ROWS else n_draws
     if not varied.any() or m <= 1:
         return 0.0
     X, Y = X[:, varied] / spread[varied], Y[:, varied] / spread[varied]
@@ -94,7 +94,7 @@ def warn_if_not_arrived(
 ) -> None:
     """Warn if moved rows are much farther from the target than fresh ones; see `arrival_floors`."""
     floors = arrival_floors(moved, target, weight, n_draws, weight_moved)
-    if floors <= MOST:
+    if floors <= MOST_FLOORS:
         return
     spread = _spread(target.astype(np.float64), weight)
     spread = spread[spread > 0]

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 __all__ = ["JointAtom", "gather", "joint_atoms", "radii_of"]
 
-LEAST = 0.05  # share of rows from which on a value is looked at
-MOST = 0.99  # and up to which: more is a constant column
+LEAST_SHARE = 0.05  # share of rows from which on a value is looked at
+MOST_SHARE = 0.99  # and up to which: more is a constant column
 VALUES = 3  # values of a column that are looked at, the commonest ones
 TOGETHER = 0.95  # share of the rows with either of two values that have both, if they go together
 APART = 0.5  # share of the rows without both that have neither: two frequent values meet by chance
-LOOKED_AT = 20_000  # rows among which joint atoms are looked for
+ATOM_ROWS = 20_000  # rows among which joint atoms are looked for
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def joint_atoms(X: NDArray, weight: NDArray | None = None) -> list[JointAtom]:
     >>> atom.columns.tolist(), atom.values.tolist(), round(atom.share, 2)
     ([0, 1], [0.0, 0.0], 0.4)
     """
-    stride = -(-len(X) // LOOKED_AT)
+    stride = -(-len(X) // ATOM_ROWS)
     X = X[::stride]
     w = np.ones(len(X)) if weight is None else weight[::stride].astype(np.float64)
     w = w / w.sum()
@@ -113,7 +113,7 @@ def _common_values(X: NDArray, weight: NDArray) -> tuple[NDArray, NDArray]:
         values, place = np.unique(x, return_inverse=True)
         share = np.bincount(place, weights=weight)
         kept = np.argsort(-share, kind="stable")[:VALUES]
-        kept = kept[(share[kept] >= LEAST) & (share[kept] <= MOST)]
+        kept = kept[(share[kept] >= LEAST_SHARE) & (share[kept] <= MOST_SHARE)]
         columns += [j] * len(kept)
         found += list(values[kept])
     return np.array(columns, dtype=int), np.array(found)

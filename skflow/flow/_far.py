@@ -16,8 +16,8 @@ from skflow._utils import warn
 
 __all__ = ["far_share", "warn_if_far"]
 
-MOST = 0.5  # share of rows that start far away, from which on a warning says so
-MOST_LOOKED_AT = 500  # rows that are asked how far off they start
+MOST_FAR = 0.5  # share of rows that start far away, from which on a warning says so
+ASKED_ROWS = 500  # rows that are asked how far off they start
 FEW_NEW, FEW_REFERENCES = 10, 30  # fewer rows do not tell
 
 
@@ -51,7 +51,7 @@ def far_share(Y: NDArray, start: NDArray) -> float:
 def warn_if_far(Y: NDArray, start: NDArray) -> None:
     """Warn if more than half of the rows start far from every reference row; see `far_share`."""
     share = far_share(Y, start)
-    if share > MOST:
+    if share > MOST_FAR:
         warn(
             f"{100 * share:.0f} % of the rows of X start far from every row of the X_source that "
             "was given to fit, and may end anywhere. Either the source has changed: fit again. Or "
@@ -64,4 +64,4 @@ def warn_if_far(Y: NDArray, start: NDArray) -> None:
 
 def _some(rows: NDArray) -> NDArray:
     """At most 500 rows, spread evenly over the table."""
-    return rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_LOOKED_AT), dtype=int)]
+    return rows[np.linspace(0, len(rows) - 1, min(len(rows), ASKED_ROWS), dtype=int)]

@@ -38,10 +38,10 @@ __all__ = ["draw_given", "given_values", "resampled", "values_of", "warn_outside
 RIDGES = np.geomspace(1e-8, 10, 19)  # penalties over the mean variance of the columns
 NEAR = 10.0  # effective target rows at a given value, from which on it needs no summary
 PREDICTED, LEADING = 1, 2  # directions of the prediction, and of c itself, in a summary
-FEW = PREDICTED + LEADING  # columns that need none
+UNSUMMARIZED = PREDICTED + LEADING  # columns that need no summary
 SEEN_ROWS, SEEN_GIVEN = 2000, 200  # rows that neighbours are counted on
 EXACT = 1e-6  # standard deviations of residuals, below which y is a linear function of c
-FEW_ROWS = 10  # effective rows of a target, up to which there are only the regression's residuals
+REGRESSED_ROWS = 10  # effective target rows, up to which only the regression's residuals are drawn
 LEAST_ROWS = 50  # fewest rows that are moved together, as a population
 
 
@@ -102,8 +102,8 @@ def draw_given(
         )
     weight, n = weight / weight.sum(), len(given)
     given = np.tile(given, (-(-max(least, n) // n), 1))[: max(least, n)]
-    is_moved = flow is not None and 1 / np.sum(weight**2) > FEW_ROWS
-    is_near = is_moved and (C.shape[1] <= FEW or _neighbors(C, given, weight) >= NEAR)
+    is_moved = flow is not None and 1 / np.sum(weight**2) > REGRESSED_ROWS
+    is_near = is_moved and (C.shape[1] <= UNSUMMARIZED or _neighbors(C, given, weight) >= NEAR)
     near = weight
     if is_near and C.shape[1]:
         near = CovariateRatio(C, weight, given).weight

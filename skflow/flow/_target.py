@@ -36,7 +36,7 @@ LARGEST_RATIO = (
 )
 BANDWIDTH = "silverman"  # of the covariates' densities
 SMALLEST_LOG = 30.0  # minus the log of the least ratio: a weight has to be positive
-MOSTLY = 0.5  # share of the source rows, of which the target should have the values
+LEAST_COVERED = 0.5  # share of the source rows, of which the target should have the values
 FEW_STAND = 20.0  # effective target rows, of which fewer hardly are a distribution
 NO_COLUMNS: NDArray = np.zeros(0, int)
 
@@ -110,7 +110,7 @@ class TargetView:
         weight = ratio.weight
         n = 1 / np.sum(weight**2)
         covered = ratio.overlaps.mean()
-        if n < min(FEW_STAND, len(self.rows) / 2) or covered < MOSTLY:
+        if n < min(FEW_STAND, len(self.rows) / 2) or covered < LEAST_COVERED:
             warn(
                 f"condition_on: {covered:.0%} of the source rows have values that the target has "
                 f"as well, and {n:.0f} of {len(self.rows)} target rows stand for them. The other "

@@ -35,7 +35,7 @@ from skflow._utils import check_count, check_rows, lookup, make_generator
 
 __all__ = ["TwoSampleResult", "holm_correction", "two_sample_test"]
 
-BLOCK = 256  # permutations in one matrix product
+PERMUTED_TOGETHER = 256  # permutations in one matrix product
 
 
 class TwoSampleResult(NamedTuple):
@@ -180,8 +180,8 @@ def _permuted(K: NDArray, n: int, R: int, rng: np.random.Generator) -> tuple[flo
     first = np.zeros((N, 1))
     first[:n] = 1
     permuted = []
-    for start in range(0, R, BLOCK):
-        U = np.repeat(first, min(BLOCK, R - start), axis=1)
+    for start in range(0, R, PERMUTED_TOGETHER):
+        U = np.repeat(first, min(PERMUTED_TOGETHER, R - start), axis=1)
         permuted.append(statistics(rng.permuted(U, axis=0)))
     return float(statistics(first)[0]), np.concatenate(permuted)
 

@@ -50,7 +50,7 @@ from skflow.model_selection._trial import coordinates, flow_of, placed
 
 __all__ = ["CircularValidation", "RoundTrips"]
 
-MARGIN = 1.0  # standard errors by which a strategy has to be better than a simpler one
+ERRORS_APART = 1.0  # standard errors by which a strategy has to be better than a simpler one
 SHARES_DIFFER = (
     "class shares seem to differ: give y_source to fit, or train on the source as it is."
 )
@@ -322,6 +322,6 @@ def _simplest(right: dict[str, NDArray]) -> str:
     """The first strategy that no later one exceeds; of each, parts of the score of every row."""
     choice, *later = right
     for name in later:
-        if _exceeds(right[name].mean(axis=1), right[choice].mean(axis=1), MARGIN):
+        if _exceeds(right[name].mean(axis=1), right[choice].mean(axis=1), ERRORS_APART):
             choice = name
     return choice

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Column", "columns_of", "read_columns"]
+__all__ = ["DAY", "Column", "columns_of", "read_columns"]
 
-KINDS = {"i": "number", "u": "number", "f": "number", "M": "date", "m": "duration"}
+DAY = 86400e9  # in ns
+DTYPE_KINDS = {"i": "number", "u": "number", "f": "number", "M": "date", "m": "duration"}
 OBJECTS: tuple[tuple[Any, str, Any], ...] = (  # types, how they are stored, what is missing
     ((Real, Decimal), "float64", np.nan),
     (date, "datetime64[us]", None),
@@ -104,7 +105,7 @@ def _read(frame: Any, name: Hashable, weight: NDArray | None) -> Column:
     values = _storage(column)
     if values.dtype.kind == "O":
         values = _inferred(values)
-    kind = KINDS.get(values.dtype.kind, "category")
+    kind = DTYPE_KINDS.get(values.dtype.kind, "category")
     if kind == "category":
         is_missing = np.array([value is None or value != value for value in values], dtype=bool)
         return Column(values, kind, is_missing, share)
@@ -118,7 +119,7 @@ def _storage(column: Any) -> NDArray:
     """Values of a column as numbers, dates (in UTC), durations, or objects with None."""
     dtype = column.dtype
     if not hasattr(column, "isna"):
-        return np.asarray(column) if dtype.kind in KINDS else np.asarray(column, dtype=object)
+        return np.asarray(column) if dtype.kind in DTYPE_KINDS else np.asarray(column, dtype=object)
     if hasattr(dtype, "freq") and dtype.kind == "O":  # periods
         column = column.dt.to_timestamp()
     if getattr(dtype, "tz", None) is not None:

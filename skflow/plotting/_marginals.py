@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skflow.plotting._base import AFTER, BEFORE, INK, TARGET, Display, literal
-from skflow.plotting._columns import Column, read_columns
+from skflow.plotting._columns import DAY, Column, read_columns
 
 __all__ = ["MarginalsDisplay", "names_of_tables", "read_drawn"]
 
-FEW_VALUES = 12  # numbers of so few values get a bar each
+MOST_SINGLE_BARS = 12  # numbers of so few values get a bar each
 MOST_BARS = 10  # categories with a bar of their own
-TAIL = 0.002  # share of a table that may lie beyond either end of a histogram
-LOOKS = {
+TAILS = 0.002  # share of a table that may lie beyond either end of a histogram
+MARGINAL_LOOKS = {
     "before": {"color": BEFORE, "linestyle": "--"},
     "after": {"color": AFTER, "linestyle": "-"},
 }
-MISSING, OTHERS = "(missing)", "(others)"
+MISSING_LABEL, OTHERS = "(missing)", "(others)"
 
 Bars = tuple[list[str], dict[str, NDArray]]
 
@@ -179,7 +179,7 @@ class MarginalsDisplay(Display):
         self.edges_: list[Any] = []
         for panel, (name, parts) in zip(axes, self.columns.items(), strict=True):
             kind = next(iter(parts.values())).kind
-            if kind == "category" or _n_values(parts) <= FEW_VALUES:
+            if kind == "category" or _n_values(parts) <= MOST_SINGLE_BARS:
                 self._draw_bars(panel, *_bars(parts, is_ordered=kind != "category"))
             else:
                 self._draw_histogram(panel, parts, _edges(parts, bins))
@@ -202,7 +202,7 @@ class MarginalsDisplay(Display):
                 area = {"fill": True, "color": TARGET, "linewidth": 0}
                 panel.stairs(heights[name], edges / scale, label=name, **area)
             else:
-                line = {"linewidth": 1.5, "baseline": None, **LOOKS[name]}
+                line = {"linewidth": 1.5, "baseline": None, **MARGINAL_LOOKS[name]}
                 panel.stairs(heights[name], edges / scale, label=name, **line)
         formatter(panel)
         panel.tick_params(labelsize=8)
@@ -216,7 +216,7 @@ class MarginalsDisplay(Display):
             if name == "target":
                 panel.bar(place, heights[name], 0.8, color=TARGET, label=name)
             else:
-                line = {"linewidth": 2.0, **LOOKS[name]}
+                line = {"linewidth": 2.0, **MARGINAL_LOOKS[name]}
                 panel.hlines(heights[name], place - 0.42, place + 0.42, label=name, **line)
         is_long = sum(map(len, labels)) > 24
         shown = [literal(label, 14) for label in labels]
@@ -243,7 +243,7 @@ def _n_values(parts: dict[str, Column]) -> int:
 
 def _edges(parts: dict[str, Column], bins: int) -> NDArray:
     """Bins from end to end, but for values so far out that they would hide all the others."""
-    ends = [np.quantile(p.present, [TAIL, 1 - TAIL]) for p in parts.values() if len(p.present)]
+    ends = [np.quantile(p.present, [TAILS, 1 - TAILS]) for p in parts.values() if len(p.present)]
     low, high = np.min(ends, axis=0)[0], np.max(ends, axis=0)[1]
     values = np.concatenate([part.present for part in parts.values()])
     reach = high - low or abs(high) or 1.0
@@ -277,7 +277,7 @@ def _bars(parts: dict[str, Column], *, is_ordered: bool) -> Bars:
     labels = [_label(value, parts) for value in kept]
     heights = {n: [share.get(value, 0.0) for value in kept] for n, share in shares.items()}
     extra = {OTHERS: {n: sum(s.get(v, 0.0) for v in rest) for n, s in shares.items()}}
-    extra[MISSING] = {name: part.missing_share for name, part in parts.items()}
+    extra[MISSING_LABEL] = {name: part.missing_share for name, part in parts.items()}
     for label, share_of in extra.items():
         if any(share_of.values()):
             labels.append(label)
@@ -295,9 +295,6 @@ def _label(value: Any, parts: dict[str, Column]) -> str:
     if kind == "duration":
         return f"{value / DAY:g} d"
     return str(value)
-
-
-DAY = 86400e9  # in ns
 
 
 def _axis(parts: dict[str, Column]) -> tuple[float, Any]:

@@ -18,7 +18,7 @@ from skflow.plotting._base import AFTER, BEFORE, TARGET, Display, open_frame
 __all__ = ["NearestNeighborDisplay"]
 
 FARTHEST = 0.98  # share of all distances that the axis reaches
-LOOKS = {
+CURVE_LOOKS = {
     "target": {"color": TARGET, "linewidth": 4.0},  # a broad band behind the others
     "fresh": {"color": BEFORE, "linestyle": "--", "linewidth": 1.5},
     "rows": {"color": AFTER, "linewidth": 1.5},
@@ -172,7 +172,7 @@ class NearestNeighborDisplay(Display):
             text = f"{LABELS[name]} (median {np.median(distance):.3g})"
             if name == "rows":
                 text = f"{label} (median {np.median(distance):.3g}, ratio {self.ratio:.2f})"
-            look = {"drawstyle": "steps-post", "label": text, **LOOKS[name]}
+            look = {"drawstyle": "steps-post", "label": text, **CURVE_LOOKS[name]}
             (self.lines_[name],) = axis.plot(x, share, **look)
         reach = np.quantile(np.concatenate(list(self.distances.values())), FARTHEST)
         axis.set(xlabel="distance to the nearest target row", ylabel="share of rows at most so far")

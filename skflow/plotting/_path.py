@@ -27,8 +27,8 @@ from skflow.plotting._base import (
 
 __all__ = ["FlowPathDisplay"]
 
-MARGIN = 0.06  # around the rows, as a share of their range
-LONGEST = 0.15  # of the arrows in a panel, as a share of the larger side of the target's range
+PATH_MARGIN = 0.06  # around the rows, as a share of their range
+LONGEST_ARROW = 0.15  # in a panel, as a share of the larger side of the target's range
 GRID = 60  # points of the background along either side
 DARKEST = 5.0  # log-ratio
 
@@ -292,7 +292,7 @@ class FlowPathDisplay(Display):
         shown = [self.target, *self.path[1:]] if step else [self.target, self.path[0]]
         points = np.concatenate([some(rows, max_rows) for rows in shown])
         low, high = points.min(axis=0), points.max(axis=0)
-        margin = MARGIN * np.maximum((high - low).max(), np.finfo(float).tiny)
+        margin = PATH_MARGIN * np.maximum((high - low).max(), np.finfo(float).tiny)
         return np.array([low - margin, high + margin])
 
     def _draw_rows(self, panel: Any, step: int, max_rows: int) -> None:
@@ -318,7 +318,7 @@ class FlowPathDisplay(Display):
         v = end - start
         length = np.linalg.norm(v, axis=1, keepdims=True)
         v = v / np.maximum(length, np.quantile(length, 0.9) or 1.0)
-        v *= LONGEST * np.ptp(self.target, axis=0).max()
+        v *= LONGEST_ARROW * np.ptp(self.target, axis=0).max()
         if start.shape[1] == 3:
             return panel.quiver(*start.T, *v.T, color=INK, linewidth=0.7)
         scale = {"angles": "xy", "scale_units": "xy", "scale": 1}

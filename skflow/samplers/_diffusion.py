@@ -52,7 +52,7 @@ from skflow.schedules import KarrasSchedule
 __all__ = ["DiffusionSampler"]
 
 N_LEVELS = 40  # of noise, on the way up to where densities are known
-NARROW = 0.5  # bandwidth of the moving rows' own density, in units of the noise level
+OWN_BANDWIDTH = 0.5  # bandwidth of the moving rows' own density, in units of the noise level
 
 
 @dataclasses.dataclass(eq=False, repr=False, kw_only=True)
@@ -150,8 +150,8 @@ class DiffusionSampler(ScoreSampler):
         if not self.alpha:
             return score
         whole = 2 - self.alpha
-        own = self.alpha / NARROW**2  # whose velocity is in units of its own bandwidth
-        return WeightedSum([(2 / whole, score), (own / whole, Entropy(NARROW))])
+        own = self.alpha / OWN_BANDWIDTH**2  # whose velocity is in units of its own bandwidth
+        return WeightedSum([(2 / whole, score), (own / whole, Entropy(OWN_BANDWIDTH))])
 
     def _auto(self) -> FlowDefaults:
         is_kernel = isinstance(make_denoiser(self.denoiser), KernelDenoiser)

@@ -36,7 +36,7 @@ from skflow.samplers._sd_flow import SDFlowSampler
 __all__ = ["SDFlowOverSampler"]
 
 # classes to fill up to the size of the largest one, given the rows that every class has
-STRATEGIES: dict[str, Callable[[dict], list]] = {
+SAMPLING_STRATEGIES: dict[str, Callable[[dict], list]] = {
     "auto": lambda count: [c for c in count if c != _largest(count)],
     "not majority": lambda count: [c for c in count if c != _largest(count)],
     "minority": lambda count: [min(count, key=count.__getitem__)],
@@ -268,7 +268,7 @@ def resolve_strategy(strategy: Any, labels: NDArray) -> dict[Any, int]:
     elif isinstance(strategy, Real) and not isinstance(strategy, bool):
         wanted = _by_ratio(float(strategy), count)
     else:
-        chosen = lookup(STRATEGIES, strategy, name="sampling_strategy")(count)
+        chosen = lookup(SAMPLING_STRATEGIES, strategy, name="sampling_strategy")(count)
         wanted = dict.fromkeys(chosen, max(count.values()))
     for c, n in wanted.items():
         if n < count.get(c, np.inf):

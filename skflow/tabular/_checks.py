@@ -25,7 +25,7 @@ __all__ = [
     "shortened",
 ]
 
-LONGEST, SHOWN = 320, 8  # characters of a message, and names that it lists
+LONGEST_MESSAGE, SHOWN = 320, 8  # characters of a message, and names that it lists
 
 
 def check_frame(X: Any, name: str) -> None:
@@ -99,7 +99,7 @@ def _infinite(column: pandas.Series) -> NDArray:
 
 def shortened(message: str) -> str:
     """A message that fits on a screen, whatever it lists."""
-    return message if len(message) <= LONGEST else f"{message[: LONGEST - 4]} ..."
+    return message if len(message) <= LONGEST_MESSAGE else f"{message[: LONGEST_MESSAGE - 4]} ..."
 
 
 def quoted(names: Sequence) -> str:

@@ -36,7 +36,7 @@ __all__ = ["as_in_target", "check_given", "draw_rows_given", "filled", "impute_r
 # times that every column is drawn by the regression alone, which soon forgets where it started,
 # and then by the flow
 LINEAR_ROUNDS, ROUNDS = 20, 3
-ROUNDING = 1e-6  # relative, of given values by the target's dtype
+DTYPE_ROUNDING = 1e-6  # relative, of given values by the target's dtype
 
 
 class SeparateColumns:
@@ -319,7 +319,7 @@ def _column_as_in_target(column: pandas.Series, target: pandas.Series, kind: Kin
             warn_outside(name, present, is_there.min(), is_there.max())
         written = kind.read(kind.write(plain))
         there, kept = (x[plain.notna()].to_numpy(float) for x in (plain, written))
-        unknown = present[np.abs(kept - there) > ROUNDING * np.abs(there)].unique().tolist()
+        unknown = present[np.abs(kept - there) > DTYPE_ROUNDING * np.abs(there)].unique().tolist()
         why = f"which the target's dtype {target.dtype} cannot hold."
     else:
         unknown = [value for value in present.unique() if not is_there.isin([value]).any()]

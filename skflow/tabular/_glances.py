@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["almost_numbers", "looks_like_dates"]
 
-ALMOST, FEW_VALUES = 0.9, 10  # share of numbers in a text column, and of how many values at least
+ALMOST, GLANCED_AT = 0.9, 10  # share of numbers in a text column, and of how many values at least
 
 
 def almost_numbers(column: pandas.Series) -> str | None:
@@ -23,7 +23,7 @@ def almost_numbers(column: pandas.Series) -> str | None:
     distinct = present[~present.map(key_of).duplicated()]
     is_number = distinct.map(lambda v: number_in(v) is not None).astype(bool)
     n, count = len(distinct), int(is_number.sum())
-    if n < FEW_VALUES or count == n or count < ALMOST * n:
+    if n < GLANCED_AT or count == n or count < ALMOST * n:
         return None
     odd = first_of(distinct, ~is_number).removeprefix("value ")
     return f"{count} of {n} distinct values are numbers; {odd} is not"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["SAMPLED_ROWS", "GroupFlow"]
 
 SAMPLED_ROWS = 500  # fewest samples that shares are learned on: no fewer are moved together anyway
-REFERENCE_ROWS = 2000  # most source rows that the maps of a frozen flow are learned on
+MAP_ROWS = 2000  # most source rows that the maps of a frozen flow are learned on
 # From so many rows of a target on they are moved in single precision, which takes half the time,
 # unless a source reaches farther than this: coordinates of a target are of order one.
 SINGLE_ROWS, SINGLE_REACH = 3000, 1e3
@@ -103,9 +103,9 @@ class GroupFlow(PlainState):
         if self._is_frozen:
             kept, w = S, getattr(self.flow, "source_weight_", None)
             if w is not None:  # maps are those of the weighted population
-                kept = S[draw_evenly(np.cumsum(w), min(len(S), REFERENCE_ROWS), rng)]
-            elif len(S) > REFERENCE_ROWS:
-                kept = S[rng.choice(len(S), REFERENCE_ROWS, replace=False)]
+                kept = S[draw_evenly(np.cumsum(w), min(len(S), MAP_ROWS), rng)]
+            elif len(S) > MAP_ROWS:
+                kept = S[rng.choice(len(S), MAP_ROWS, replace=False)]
             moved = self._whitening.inverse(self.flow.transform(kept))
             self._matches = self._match(moved)
 

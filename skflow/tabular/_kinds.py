@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "Kind", "kind_of"]
 
-EXAMPLES = 3  # of the target's categories in an error
+MOST_LISTED = 3  # of the target's categories in an error
 
 
 class Kind(PlainState, ABC):
@@ -304,9 +304,9 @@ class Category(Kind):
         is_of_other_type = not {key_of(v)[0] for v in values} & {name for name, _ in self._known}
         is_lost = is_of_other_type and not any(known for known, _ in found)
         if whole and found and len(self._known) > 1 and is_lost:
-            some = ", ".join(map(repr, list(self._known.values())[:EXAMPLES]))
+            some = ", ".join(map(repr, list(self._known.values())[:MOST_LISTED]))
             why = f"is not among the target's, as no other value is: rename them to {some}"
-            raise self._misfit(column, codes >= 0, why + ", ..." * (len(self._known) > EXAMPLES))
+            raise self._misfit(column, codes >= 0, why + ", ..." * (len(self._known) > MOST_LISTED))
         objects = import_pandas().Series([*(v for _, v in found), None], dtype=object)
         return objects.iloc[codes].set_axis(column.index).rename(column.name)
 

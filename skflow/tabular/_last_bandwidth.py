@@ -25,13 +25,13 @@ from skflow.samplers import SDFlowSampler
 
 __all__ = ["with_last_bandwidth"]
 
-MOST_ROWS = 2000  # target rows of a trial; flows of longer tables compare groups of so many
+TRIAL_ROWS = 2000  # target rows of a trial; flows of longer tables compare groups of so many
 # Copy ratio of new rows. Fresh ones have about 1, and flows of few columns, whose bandwidth is the
 # automatic one, 0.8 to 0.95. With 1 in place of 0.9 trees tell new rows of churn with 0.70 in place
 # of 0.63, of youth with 0.59 in place of 0.56 (docs/quality.md).
-COPY = 0.9
-LEAST, HALVINGS = 0.25, 4  # smallest part of the automatic bandwidth; trials between them
-FIELDS = "kernel", "laplace"  # whose bandwidth this is
+COPY_RATIO = 0.9
+NARROWEST, HALVINGS = 0.25, 4  # smallest part of the automatic bandwidth; trials between them
+TRIED = "kernel", "laplace"  # whose bandwidth this is
 
 
 def with_last_bandwidth(
@@ -61,25 +61,25 @@ def with_last_bandwidth(
     flow : estimator
         Not fitted.
     """
-    is_ours = isinstance(flow, SDFlowSampler) and is_auto(flow.schedule) and flow.field in FIELDS
+    is_ours = isinstance(flow, SDFlowSampler) and is_auto(flow.schedule) and flow.field in TRIED
     if not is_ours or len(Y) < MATCHED_ROWS or np.ptp(Y, axis=0).max(initial=0) == 0:
         return flow
-    if len(Y) > MOST_ROWS:
+    if len(Y) > TRIAL_ROWS:
         order = rng.permutation(len(Y))  # drawn in proportion to the weights
         total = np.arange(1, len(Y) + 1) / len(Y) if weight is None else np.cumsum(weight[order])
-        Y, weight = Y[order[draw_evenly(total, MOST_ROWS, rng)]], None
+        Y, weight = Y[order[draw_evenly(total, TRIAL_ROWS, rng)]], None
     trial, seed = clone(flow).set_params(verbose=0, n_reference=len(Y)), int(rng.integers(2**31))
 
     def is_far_enough() -> bool:
         with warnings.catch_warnings():  # of a trial nobody needs to know that it failed
             warnings.simplefilter("ignore", UserWarning)
             new = trial.fit(Y, sample_weight=weight).sample(len(Y), random_state=seed)
-        return copy_ratio(new, Y) >= COPY
+        return copy_ratio(new, Y) >= COPY_RATIO
 
     if not is_far_enough():
         return flow
     widest = wide = float(trial.sigmas_[-1])
-    narrow = LEAST * wide
+    narrow = NARROWEST * wide
     for _ in range(HALVINGS):
         middle = float(np.sqrt(wide * narrow))
         trial.set_params(schedule__sigma_min=middle)

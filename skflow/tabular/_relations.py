@@ -34,10 +34,10 @@ LINKED = 1e-7  # share of a column's variance that a combination of others may l
 # grades leave 0.004, are told from held-out ones with an area of 0.98 as columns of their own, and
 # of 0.57 as rests; monthly charges, of which services leave 0.008, with 0.67 and 0.68.
 NEARLY = 0.005
-FEW = 10  # rows for every level of a category, from which on it is looked at
-FEW_ALL = 3  # the same for all categories together
-SHARED = 0.9  # share of rows that have a pair of level and value with others
-LOOKED_AT = 20_000  # rows among which trends are looked for
+PER_LEVEL = 10  # rows for every level of a category, from which on it is looked at
+PER_EFFECT = 3  # the same for all categories together
+PAIRED = 0.9  # share of rows that have a pair of level and value with others
+SEARCHED_ROWS = 20_000  # rows among which trends are looked for
 RIDGE = 1e-9  # of the mean square, by which levels that are not told apart have effects
 
 
@@ -154,7 +154,7 @@ class Pairs:
         """The pairs of some rows, if most of them share theirs with others."""
         span = 3 * float(np.ptp(y)) + 1
         places, first, count = np.unique(span * levels + y, return_index=True, return_counts=True)
-        is_shared = np.sum(count[count > 1]) > SHARED * len(y)
+        is_shared = np.sum(count[count > 1]) > PAIRED * len(y)
         return cls(name, span, places, y[first]) if is_shared else None
 
     def nearest(self, levels: NDArray, y: NDArray) -> NDArray:
@@ -219,7 +219,7 @@ def dependencies(
     sizes = {c: len(v) for c, v in values.items()}
     sizes |= {c: codec.n_levels for c, codec in categories.items()}
     n = len(next(iter(plain.values())))
-    order = sorted((c for c in sizes if 1 < sizes[c] <= n / FEW), key=lambda c: -sizes[c])
+    order = sorted((c for c in sizes if 1 < sizes[c] <= n / PER_LEVEL), key=lambda c: -sizes[c])
     codes = {
         c: np.searchsorted(values[c], plain[c]) if c in values else categories[c].codes(plain[c])
         for c in order
@@ -260,12 +260,12 @@ def trends(
         Of some of the numbers.
     """
     n = len(next(iter(plain.values())))
-    rows = slice(None, None, -(-n // LOOKED_AT))
+    rows = slice(None, None, -(-n // SEARCHED_ROWS))
     w = normalize_weights(weight, n)[rows] / normalize_weights(weight, n)[rows].sum()
     categories = {c: codec for c, codec in codecs.items() if isinstance(codec, Category)}
-    categories = {c: k for c, k in categories.items() if 1 < k.n_levels <= len(w) / FEW}
+    categories = {c: k for c, k in categories.items() if 1 < k.n_levels <= len(w) / PER_LEVEL}
     n_levels = [codec.n_levels for codec in categories.values()]
-    if not n_levels or sum(n_levels) > len(w) / FEW_ALL:
+    if not n_levels or sum(n_levels) > len(w) / PER_EFFECT:
         return {}
     codes = {c: codec.codes(plain[c].iloc[rows]) for c, codec in categories.items()}
     A = np.concatenate([np.eye(k)[c] for k, c in zip(n_levels, codes.values(), strict=True)], 1)

@@ -17,7 +17,7 @@ from skflow._version import __version__
 from skflow.plotting._columns import read_columns
 from skflow.tabular._encoder import TableEncoder
 from skflow.tabular._measures import MAX_ROWS, Quality, blocks_of, measure, quality_of
-from skflow.tabular._report_parts import MOST_VALUES, column_parts, fit_lines, neighbors
+from skflow.tabular._report_parts import MOST_LEVELS, column_parts, fit_lines, neighbors
 from skflow.tabular._tells import tell_apart
 from skflow.tabular._verdict import verdict_on
 
@@ -27,7 +27,7 @@ FITTED = (
     "They are distances to the rows that the flow was fitted to; to fresh ones they would be a "
     "little longer."
 )
-FEW_ROWS = 30
+SMALL_TABLE = 30  # rows of a table, below which its figures are mostly chance
 
 
 class TableReport:
@@ -131,8 +131,8 @@ def _target_of(transport: Any, rng: np.random.Generator) -> Any:
 
 def _notes(transport: Any, source: Any) -> list[str]:
     notes = [
-        f"The target has no {column} {', '.join(map(repr, values[:MOST_VALUES]))}"
-        f"{' and others' * (len(values) > MOST_VALUES)}: such rows got the {column} that goes with "
+        f"The target has no {column} {', '.join(map(repr, values[:MOST_LEVELS]))}"
+        f"{' and others' * (len(values) > MOST_LEVELS)}: such rows got the {column} that goes with "
         "their other values."
         for column, values in transport.encoder_.unknown(source).items()
     ]
@@ -245,7 +245,7 @@ def _on_size(tables: Mapping[str, Any], shown: Mapping[str, Any]) -> list[str]:
             f"Pictures and shares are those of {MAX_ROWS} rows of a table, drawn at random."
         )
     least = min(map(len, tables.values()))
-    if least < FEW_ROWS:
+    if least < SMALL_TABLE:
         notes.append(f"One of the tables has {least} rows only: its figures are mostly chance.")
     return notes
 

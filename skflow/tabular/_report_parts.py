@@ -13,16 +13,15 @@ from numpy.typing import NDArray
 
 from skflow.plotting import CorrelationDisplay, MarginalsDisplay, NearestNeighborDisplay
 from skflow.plotting._base import import_matplotlib
-from skflow.plotting._columns import Column
+from skflow.plotting._columns import DAY, Column
 from skflow.plotting._correlation import associations
 from skflow.tabular._measures import Quality
 
 __all__ = ["column_parts", "fit_lines", "neighbors"]
 
-DAY = 86400e9  # in ns
 MOST_COLUMNS = 24  # with a picture of their own
 MOST_CORRELATED = 20  # in the picture of correlations
-MOST_VALUES = 6  # of a category, with a share of their own
+MOST_LEVELS = 6  # of a category, with a share of their own
 
 Lines = list[tuple[Any, list[str]]]  # titles and cells
 
@@ -66,9 +65,9 @@ def _shares(parts: dict[str, Column]) -> Lines:
     values.sort(key=lambda value: -max(share.get(value, 0.0) for share in shares))
     lines = [
         (str(value), [f"{share.get(value, 0.0):.1%}" for share in shares])
-        for value in values[:MOST_VALUES]
+        for value in values[:MOST_LEVELS]
     ]
-    rest = values[MOST_VALUES:]
+    rest = values[MOST_LEVELS:]
     if rest:
         sums = [sum(share.get(value, 0.0) for value in rest) for share in shares]
         lines.append((f"{len(rest)} other values", [f"{share:.1%}" for share in sums]))

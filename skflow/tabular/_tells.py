@@ -19,7 +19,7 @@ from sklearn.model_selection import StratifiedKFold
 
 __all__ = ["Telling", "tell_apart"]
 
-MOST = 2000  # rows of either table that are looked at
+CLASSIFIED_ROWS = 2000  # rows of either table that are looked at
 FOLDS, TREES, LEAF = 3, 100, 5
 CLEAR = 3.0  # standard errors above 1/2 that are no accident
 
@@ -81,7 +81,7 @@ class _Trial:
     """Forests that tell the rows of two tables apart, each with the rows it has not seen."""
 
     def __init__(self, Z: NDArray, Y: NDArray, rng: np.random.Generator) -> None:
-        Z, Y = (rows[rng.permutation(len(rows))[:MOST]] for rows in (Z, Y))
+        Z, Y = (rows[rng.permutation(len(rows))[:CLASSIFIED_ROWS]] for rows in (Z, Y))
         self.X, self.y = np.concatenate([Z, Y]), np.repeat([1, 0], [len(Z), len(Y)])
         self.error = float(np.sqrt((len(self.X) + 1) / (12 * len(Z) * len(Y))))
         self._seeds = rng.integers(2**31, size=FOLDS + 2).tolist()

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TableTransport"]
 
-MISSING = {"keep": False, "raise": True}  # whether missing values are refused
+MISSING_RULES = {"keep": False, "raise": True}  # whether missing values are refused
 
 
 def _make_flow(spec: Any) -> Any:
@@ -256,7 +256,7 @@ class TableTransport(PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_ou
         y_source: ArrayLike | None,
         sample_weight: ArrayLike | None,
     ) -> TableTransport:
-        lookup(MISSING, self.missing, name="missing")
+        lookup(MISSING_RULES, self.missing, name="missing")
         X, restore = to_pandas(X, "target")
         self._restore = restore.without_rows()
         check_frame(X, "target")

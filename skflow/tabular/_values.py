@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Typed", "digits_of", "first_of", "key_of", "meaning_of", "number_in", "python_of"]
 
-WORDS = {"true": True, "false": False}
+BOOLEANS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, order=True, repr=False)
@@ -50,7 +50,7 @@ def meaning_of(value: Any) -> Any:
     if not isinstance(value, str):
         return python_of(value)
     number = number_in(value)
-    return WORDS.get(value.strip().casefold(), value if number is None else number)
+    return BOOLEANS.get(value.strip().casefold(), value if number is None else number)
 
 
 def digits_of(value: Any) -> str:

@@ -18,7 +18,7 @@ from skflow._utils import moments, symmetric_root
 __all__ = ["HalfWhitening"]
 
 POWER = 0.25
-BLOCK = 512  # rows whose products stay in the cache
+BLOCK_ROWS = 512  # rows whose products stay in the cache
 
 
 class HalfWhitening:
@@ -65,8 +65,8 @@ def _half_whitening(Z: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArra
 def _times(Z: NDArray, A: NDArray) -> NDArray:
     """``Z @ A`` in blocks, without a matrix product, which may round by position."""
     product = np.zeros_like(Z)
-    for start in range(0, len(Z), BLOCK):
-        part, rows = product[start : start + BLOCK], Z[start : start + BLOCK]
+    for start in range(0, len(Z), BLOCK_ROWS):
+        part, rows = product[start : start + BLOCK_ROWS], Z[start : start + BLOCK_ROWS]
         term = np.empty_like(part)
         for column, coefficients in zip(rows.T, A, strict=True):
             part += np.multiply(column[:, None], coefficients, out=term)

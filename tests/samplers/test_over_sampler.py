@@ -13,7 +13,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skflow import MMDFlowSampler, SDFlowOverSampler, SDFlowSampler, TableTransport
 from skflow.metrics import energy_distance, energy_floor, two_sample_test
-from skflow.samplers._over_sampler import STRATEGIES, _cast, resolve_strategy
+from skflow.samplers._over_sampler import SAMPLING_STRATEGIES, _cast, resolve_strategy
 
 LABELS = np.repeat(["a", "b", "c"], [50, 20, 30])
 
@@ -58,7 +58,7 @@ def test_strategies(strategy, expected):
 def test_strategies_are_those_of_imbalanced_learn():
     imblearn = pytest.importorskip("imblearn.utils")
     for labels in (LABELS, LABELS[LABELS != "c"]):
-        for strategy in [*STRATEGIES, {"b": 44}, *([0.6] if "c" not in labels else [])]:
+        for strategy in [*SAMPLING_STRATEGIES, {"b": 44}, *([0.6] if "c" not in labels else [])]:
             theirs = imblearn.check_sampling_strategy(strategy, labels, "over-sampling")
             assert resolve_strategy(strategy, labels) == {c: n for c, n in theirs.items() if n}
 
