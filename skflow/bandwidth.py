@@ -33,6 +33,7 @@ from skflow._utils import check_rows, check_scale, check_weights, distinct_rows,
 __all__ = ["intrinsic_dimension", "named_bandwidth", "resolve_bandwidth"]
 
 MEDIAN_ROWS = 2000  # rows among which the median distance is taken
+HALF = 0.5 * np.array([1 - 1e-12, 1 + 1e-12])  # of the weight, and what its rounding makes of it
 
 
 def weighted_median(values: NDArray, weight: NDArray) -> float:
@@ -41,8 +42,7 @@ def weighted_median(values: NDArray, weight: NDArray) -> float:
         return float(np.median(values))
     order = np.argsort(values, kind="stable")
     values, share = values[order], np.cumsum(weight[order]) / weight.sum()
-    low = np.searchsorted(share, 0.5 * (1 - 1e-12))
-    high = np.searchsorted(share, 0.5 * (1 + 1e-12))
+    low, high = np.searchsorted(share, HALF)
     return float(values[low] + values[np.minimum(high, len(values) - 1)]) / 2
 
 

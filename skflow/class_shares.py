@@ -58,6 +58,7 @@ __all__ = [
 SMALLEST = 1e-3  # fewer trees or neighbours than its inverse know no smaller probability than zero
 DISTANCE_ROWS = 500  # of either side, that distances are taken between
 STARTS = 0.05, 0.2, 0.4, 0.6, 0.8, 0.95  # shares of each class in turn, that a search begins with
+CALIBRATION_RIDGE = 1e-6  # times |θ|², added to the log-loss of calibrated probabilities
 SHARE_TOL = 1e-3  # of the search, in log-odds and in the distance
 EM_STEPS, EM_TOL = 10_000, 1e-9
 
@@ -194,8 +195,9 @@ def calibrate(proba: NDArray, y: NDArray) -> Callable[[NDArray], NDArray]:
         d_log_a = np.sum(slope * (z - np.append(theta[1:], 0.0)))
         gradient = np.append(d_log_a, slope.sum(axis=0)[:-1])
         # classes that never overlap would make a infinite; the bound and the ridge end that
-        ridge = 1e-6 * theta @ theta
-        return -np.mean(log_softmax(z, axis=1)[truth > 0]) + ridge, gradient + 2e-6 * theta
+        ridge = CALIBRATION_RIDGE * theta
+        value = -np.mean(log_softmax(z, axis=1)[truth > 0])
+        return value + ridge @ theta, gradient + 2 * ridge
 
     bounds = [(-4.0, 4.0), *[(None, None)] * (n_classes - 1)]
     theta = minimize(loss, np.zeros(n_classes), jac=True, bounds=bounds, method="L-BFGS-B").x

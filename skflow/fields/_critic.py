@@ -36,6 +36,8 @@ from skflow.kernels import KernelSum
 
 __all__ = ["Critic", "CriticGradient"]
 
+LARGEST_STEP, ALL_STEPS = 0.1, 5.0  # step sizes of a critic that is not blurred, and their sum
+
 
 class Critic:
     """A classifier or regressor that tells target rows (1) from moving rows (0).
@@ -244,7 +246,7 @@ class CriticGradient(KernelField):
 
 
 def _small_steps(n_steps: int) -> NDArray:
-    return np.full(n_steps, min(0.1, 5 / n_steps))
+    return np.full(n_steps, min(LARGEST_STEP, ALL_STEPS / n_steps))
 
 
 @dataclass(frozen=True)

@@ -38,12 +38,13 @@ __all__ = ["DEFAULTS", "KernelScoreDifference", "log_ratio"]
 # Alignment and earlier steps leave of a velocity's noise but a few hundredths, in power, of what
 # independent rows would have: where that is all there is, rows stop (docs/quality.md).
 SHRINKAGE = 0.03
+FIRST_STEP = 0.2  # step size of one-sided weights, which rises to 1
 LONELY = 1e-12  # kernel sum over the others, of a row so far from them that nothing is left of it
 
 
 def rising_steps(n_steps: int) -> NDArray:
-    """Step sizes from 0.2 to 1."""
-    return np.linspace(0.2, 1, n_steps) if n_steps > 1 else np.ones(1)
+    """Step sizes from ``FIRST_STEP`` to 1."""
+    return np.linspace(FIRST_STEP, 1, n_steps) if n_steps > 1 else np.ones(1)
 
 
 DEFAULTS = {

@@ -43,6 +43,7 @@ WIDEST, MANY_TILES = 8, 16  # of few rows a tile may be so many times as wide, i
 # product differently according to their position; in groups as narrow as this none does. Where a
 # row's bits may depend on its neighbours the product is as wide as the tile.
 LANES = {np.dtype(np.float32): 16, np.dtype(np.float64): 64}
+LEAST_BLOCK = 16  # rows of a block, however little memory there is
 BLOCK_BYTES = 2**19  # one tile's kernel values: half of a common per-core cache
 
 _scratch = threading.local()
@@ -86,7 +87,7 @@ def blocks(A: NDArray, B: NDArray) -> Iterator[tuple[slice, NDArray]]:
     (all cores', not this call's threads', so that the bits do not depend on their number).
     """
     allowed = get_config()["working_memory"] * 2**20 / n_cores()
-    step = max(16, int(min(BLOCK_BYTES, allowed)) // (len(A) * A.shape[2] * B.itemsize))
+    step = max(LEAST_BLOCK, int(min(BLOCK_BYTES, allowed)) // (len(A) * A.shape[2] * B.itemsize))
     for start in range(0, B.shape[1], step):
         columns = slice(start, min(start + step, B.shape[1]))
         yield columns, buffer((len(A), columns.stop - start, A.shape[2]), B.dtype)

@@ -35,6 +35,7 @@ from skflow._utils import check_count, check_rows, lookup, make_generator
 
 __all__ = ["TwoSampleResult", "holm_correction", "two_sample_test"]
 
+TIED = 1e-9  # relative difference of statistics, up to which it is one of rounding
 PERMUTED_TOGETHER = 256  # permutations in one matrix product
 
 
@@ -160,7 +161,7 @@ def two_sample_test(
     Z -= Z.mean(axis=0)  # distances are most accurate near the origin
     observed, permuted = _permuted(kernel(cdist(Z, Z)), len(X), R, rng)
     # equal statistics of discrete rows may differ by their rounding
-    as_large = np.count_nonzero(permuted >= observed - 1e-9 * abs(observed))
+    as_large = np.count_nonzero(permuted >= observed - TIED * abs(observed))
     return TwoSampleResult(max(0.0, float(observed)), float((1 + as_large) / (1 + R)))
 
 

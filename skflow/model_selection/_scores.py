@@ -29,6 +29,7 @@ from skflow.model_selection._trial import Trial
 __all__ = ["SCORES"]
 
 FOREST_ROWS = 2000  # rows of either table that the two-sample test looks at
+FOREST_FOLDS, FOREST_TREES = 5, 50
 
 
 def _energy(trial: Trial) -> float:
@@ -77,10 +78,10 @@ def _two_sample(trial: Trial) -> float:
     w = np.ones(n) if trial.weight is None else n * normalize_weights(trial.weight[kept], n)
     Z, weight = np.concatenate([trial.X[kept], trial.samples[:n]]), np.r_[w, np.ones(n)]
     label = np.repeat([0, 1], n)
-    folds = StratifiedKFold(min(5, n), shuffle=True, random_state=0)
+    folds = StratifiedKFold(min(FOREST_FOLDS, n), shuffle=True, random_state=0)
     correct = np.zeros(2 * n)
     for train, test in folds.split(Z, label):
-        forest = RandomForestClassifier(50, random_state=0)
+        forest = RandomForestClassifier(FOREST_TREES, random_state=0)
         forest.fit(Z[train], label[train], sample_weight=weight[train])
         correct[test] = forest.predict(Z[test]) == label[test]
     return min(0.0, float(0.5 - weight @ correct / weight.sum()))

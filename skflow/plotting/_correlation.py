@@ -23,6 +23,8 @@ from skflow.plotting._marginals import names_of_tables, read_drawn
 
 __all__ = ["CorrelationDisplay", "associations"]
 
+CONSTANT_VARIANCE = 1e-12  # of ranks or indicators, up to which a column is constant
+SINGULAR = 1e-9  # eigenvalue over the largest, up to which it counts as zero
 NUMBERED = 9  # columns of a matrix whose figures are written into it
 
 
@@ -208,12 +210,12 @@ def _association(a: NDArray, b: NDArray, w: NDArray) -> float:
         return np.nan
     a, b = a - w @ a, b - w @ b
     C_ab, C_a, C_b = ((x * w[:, None]).T @ y for x, y in ((a, b), (a, a), (b, b)))
-    if min(np.trace(C_a), np.trace(C_b)) < 1e-12:
+    if min(np.trace(C_a), np.trace(C_b)) < CONSTANT_VARIANCE:
         return np.nan
     if a.shape[1] == b.shape[1] == 1:
         return float(C_ab[0, 0] / np.sqrt(C_a[0, 0] * C_b[0, 0]))
     # the sum of squared canonical correlations, over the most that there can be
-    inverse_a, inverse_b = (np.linalg.pinv(C, rcond=1e-9, hermitian=True) for C in (C_a, C_b))
+    inverse_a, inverse_b = (np.linalg.pinv(C, rcond=SINGULAR, hermitian=True) for C in (C_a, C_b))
     explained = np.trace(inverse_a @ C_ab @ inverse_b @ C_ab.T)
     rank = min(max(1, a.shape[1] - 1), max(1, b.shape[1] - 1))
     return float(np.sqrt(np.clip(explained / rank, 0, 1)))

@@ -28,6 +28,8 @@ __all__ = ["Category"]
 MAX_CATEGORIES = 1000  # beyond that a column is no category
 CORNER_WIDTH = 32  # coordinates of more categories than that, whose corners are nearly orthogonal
 MATCH_ROWS = 2000  # rows that the offsets of categories are found on
+TEMPERATURES = np.geomspace(1, 0.01, 25)  # of the search for offsets, in deviations of the scores
+VANISHING = 1e-12  # least share of a category, and spread of the scores, that is computed with
 CHUNK_CELLS = 2**22  # scores of rows for categories that are in memory at a time
 
 
@@ -92,10 +94,10 @@ class Category(Codec):
         drawn = np.bincount(scores.argmax(axis=1), minlength=self.n_levels) / len(scores)
         if self.n_levels < 2 or np.abs(drawn - share).max() < 1 / len(scores):
             return offset
-        for temperature in np.geomspace(1, 0.01, 25) * max(float(scores.std()), 1e-12):
+        for temperature in TEMPERATURES * max(float(scores.std()), VANISHING):
             for _ in range(2):
                 drawn = softmax((scores + offset) / temperature, axis=1).mean(axis=0)
-                offset += temperature * (np.log(share) - np.log(np.maximum(drawn, 1e-12)))
+                offset += temperature * (np.log(share) - np.log(np.maximum(drawn, VANISHING)))
         return offset
 
     def decode(self, block: NDArray, match: NDArray | None = None) -> pandas.Series:

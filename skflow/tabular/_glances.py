@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["almost_numbers", "looks_like_dates"]
 
 ALMOST, GLANCED_AT = 0.9, 10  # share of numbers in a text column, and of how many values at least
+DATES = 19000101, 21001231  # whole numbers that may be dates
 
 
 def almost_numbers(column: pandas.Series) -> str | None:
@@ -45,7 +46,7 @@ def looks_like_dates(column: pandas.Series) -> bool:
     if infer(plain) != "integer" or not len(plain):
         return False
     values = plain.drop_duplicates().astype(object)
-    if not all(19000101 <= v <= 21001231 for v in values):
+    if not all(DATES[0] <= v <= DATES[1] for v in values):
         return False
     pandas = import_pandas()
     return bool(

@@ -21,6 +21,7 @@ __all__ = ["Telling", "tell_apart"]
 
 CLASSIFIED_ROWS = 2000  # rows of either table that are looked at
 FOLDS, TREES, LEAF = 3, 100, 5
+LEAST_PER_FOLD = 10  # rows of either table
 CLEAR = 3.0  # standard errors above 1/2 that are no accident
 
 
@@ -65,7 +66,8 @@ def tell_apart(
     rows that the rows were fitted to are an easy test: as the rows lie beside them, each where the
     other's class is expected, the area may fall far below 1/2.
     """
-    if not blocks or min((len(rows) for pair in pairs for rows in pair), default=0) < 10 * FOLDS:
+    least = min((len(rows) for pair in pairs for rows in pair), default=0)
+    if not blocks or least < LEAST_PER_FOLD * FOLDS:
         return None
     trials = [_Trial(Z, Y, rng) for Z, Y in pairs]
     auc = float(np.mean([trial.area() for trial in trials]))

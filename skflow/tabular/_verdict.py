@@ -16,6 +16,7 @@ LEVELS = ("good", "fair", "poor")
 FIT = (1.5, 4.0)  # floors of distance up to which a fit is good, and fair
 TOLD = (0.5, 0.7)  # area under the curve of a classifier, likewise
 COPIED = (0.5, 0.2)  # nearest-neighbour ratio, over that of fresh rows, down to which likewise
+SCRAMBLED = 1.3  # transport-cost ratio, from which on rows are called scrambled
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ def _on_copying(copy: float, fresh: list[float], level: int, subject: str, other
 
 
 def _on_cost(ratio: float, kept: Sequence[str]) -> str:
-    if ratio < 1.3:
+    if ratio < SCRAMBLED:
         means = "nearly every row went to the place that suits it best"
     elif kept:
         means = f"they are scrambled, or kept {_quoted(kept)} where the shortest way does not"
