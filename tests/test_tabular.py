@@ -880,7 +880,7 @@ def test_what_a_category_determines_goes_with_it(is_frozen, raised):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_number_that_categories_determine_but_for_a_rest(seed):
+def test_a_number_that_categories_determine_but_for_a_residual(seed):
     def rest(rows):
         mean = rows.groupby("product")["price"].transform("mean")
         return np.std(np.log(rows["price"] / mean))

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from skflow.tabular._noise import Uniform
 
+__all__ = ["Matches", "TableEncoder"]
+
 
 @dataclass(frozen=True)
 class Matches:
@@ -47,9 +49,6 @@ class Matches:
 
     radii: list[float]
     columns: dict[Hashable, Any]
-
-
-__all__ = ["Matches", "TableEncoder"]
 
 
 class TableEncoder(PlainState):
@@ -80,7 +79,7 @@ class TableEncoder(PlainState):
     relations : dict of str to Relation
         Columns that others determine linearly; they have no coordinates, and are computed.
     trends : dict of str to Trend
-        Numbers that categories determine but for a rest, which is their coordinate.
+        Numbers that categories determine but for a residual, which is their coordinate.
     dependencies : dict of str to Dependency
         Categories that another column determines.
     blocks : dict of str to slice
@@ -135,7 +134,8 @@ class TableEncoder(PlainState):
         if not other:
             self._relate(plain, weight, kept)
         for name, codec in self.codecs.items():
-            is_computed = name in self.relations or getattr(self.trends.get(name), "scale", 1) == 0
+            trend = self.trends.get(name)
+            is_computed = name in self.relations or (trend is not None and not trend.scale)
             width = 0 if is_computed else codec.width
             self.blocks[name] = slice(self.width, self.width + width)
             self.width += width
@@ -280,8 +280,8 @@ class TableEncoder(PlainState):
         for column, trend in self.trends.items():
             if trend.scale:
                 j = self.blocks[column].start
-                rest = (Z[:, j] - trend.level(codes)) / trend.scale
-                Z[:, j] = np.where(plain[column].isna(), 0.0, rest)
+                residual = (Z[:, j] - trend.fitted(codes)) / trend.scale
+                Z[:, j] = np.where(plain[column].isna(), 0.0, residual)
         return Z
 
     @property
@@ -355,8 +355,8 @@ class TableEncoder(PlainState):
             c: self.codecs[c].match(Z[:, self.blocks[c]]) for c in self._free
         }
         for c, trend in self.trends.items():
-            if trend.rests is not None:
-                columns[c] = trend.rests.map_from(Z[:, self.blocks[c].start])
+            if trend.residuals is not None:
+                columns[c] = trend.residuals.map_from(Z[:, self.blocks[c].start])
         return Matches(radii, columns)
 
     def decode(self, Z: NDArray, matches: Matches | None = None) -> pandas.DataFrame:
@@ -380,8 +380,8 @@ class TableEncoder(PlainState):
         plain = self._decoded(Z, known)
         codes = self._codes(plain) if self.trends else {}
         for c, trend in self.trends.items():
-            rest = Z[:, self.blocks[c]].sum(axis=1)  # of no coordinates it is zero
-            y = trend.beside(codes, known[c](rest) if c in known else rest)
+            residual = Z[:, self.blocks[c]].sum(axis=1)  # of no coordinates it is zero
+            y = trend.coordinates(codes, known[c](residual) if c in known else residual)
             plain[c] = self.codecs[c].decode(y[:, None])
         for c, relation in self.relations.items():
             codec = self.codecs[c]

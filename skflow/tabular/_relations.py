@@ -1,11 +1,13 @@
-r"""Columns that others determine: ``total = a + b``, or a rate for every grade, but for a rest.
+r"""Columns that others determine: ``total = a + b``, or a rate for every grade and a residual.
 
 .. math:: x_j = c_0 + Σ_k c_k x_k, \qquad u_j = c_0 + Σ_k f_k(x_k) + s r_j
 
 The first has no coordinates of its own; it is computed from the others after they have moved. The
-second is a number of coordinate u that categories x determine but for a small rest: its coordinate
-is the rest r, so that it ends beside the categories that its row ends with. A category that another
-column determines, such as the state of a city, has coordinates, but is read off the other.
+second is a number whose coordinate u is a sum of main effects of categories x, but for a small
+residual (an additive model, as in the analysis of variance): the residual r is moved, and u is put
+together again from the categories that the row ends with. A category that another column
+determines, such as the state of a city, has coordinates, but is read off the other (a functional
+dependency).
 """
 
 from __future__ import annotations
@@ -32,13 +34,13 @@ UNUSED = 1e-3  # standard deviations that a column without a part in a combinati
 LINKED = 1e-7  # share of a column's variance that a combination of others may leave
 # Share of a number's variance that categories may leave. Lending Club's interest rates, of which
 # grades leave 0.004, are told from held-out ones with an area of 0.98 as columns of their own, and
-# of 0.57 as rests; monthly charges, of which services leave 0.008, with 0.67 and 0.68.
+# of 0.57 as residuals; monthly charges, of which services leave 0.008, with 0.67 and 0.68.
 NEARLY = 0.005
 PER_LEVEL = 10  # rows for every level of a category, from which on it is looked at
 PER_EFFECT = 3  # the same for all categories together
 PAIRED = 0.9  # share of rows that have a pair of level and value with others
 SEARCHED_ROWS = 20_000  # rows among which trends are looked for
-RIDGE = 1e-9  # of the mean square, by which levels that are not told apart have effects
+RIDGE = 1e-9  # of the mean square: effects of levels that the rows do not tell apart are finite
 
 
 @dataclass(frozen=True)
@@ -82,49 +84,56 @@ def linear_relations(columns: Mapping[Any, pandas.Series]) -> dict[Any, Relation
         x = x.astype(np.float64)
         if missing.any() or np.ptp(x) == 0:
             continue
-        if free and len(x) > 2 * len(free) + 2:  # fewer rows are always on a plane
-            A = np.column_stack([*free.values(), np.ones(len(x))])
-            norms = np.linalg.norm(A, axis=0)
-            coefficients = np.linalg.lstsq(A / norms, x, rcond=None)[0] / norms
-            if np.mean((x - A @ coefficients) ** 2) < LINKED * x.var():
-                used = np.abs(coefficients[:-1]) * A[:, :-1].std(axis=0) > UNUSED * x.std()
-                A = A[:, np.append(used, True)]
-                coefficients = np.linalg.lstsq(A, x, rcond=None)[0]
-                names = [n for n, u in zip(free, used, strict=True) if u]
-                relations[name] = Relation(names, coefficients)
-                continue
-        free[name] = x
+        relation = _relation(x, free)
+        if relation is None:
+            free[name] = x
+        else:
+            relations[name] = relation
     return relations
+
+
+def _relation(x: NDArray, others: Mapping[Any, NDArray]) -> Relation | None:
+    """The combination of some of the others that a column is, if it is one."""
+    if not others or len(x) <= 2 * len(others) + 2:  # so few rows are always on a plane
+        return None
+    A = np.column_stack([*others.values(), np.ones(len(x))])
+    norms = np.linalg.norm(A, axis=0)
+    coefficients = np.linalg.lstsq(A / norms, x, rcond=None)[0] / norms
+    if np.mean((x - A @ coefficients) ** 2) >= LINKED * x.var():
+        return None
+    used = np.abs(coefficients[:-1]) * A[:, :-1].std(axis=0) > UNUSED * x.std()
+    names = [name for name, is_used in zip(others, used, strict=True) if is_used]
+    return Relation(names, np.linalg.lstsq(A[:, np.append(used, True)], x, rcond=None)[0])
 
 
 @dataclass(frozen=True)
 class Trend:
-    """A number that categories determine but for a small rest.
+    """A number that is a sum of effects of categories, but for a small residual.
 
     Parameters
     ----------
     effects : dict of name to ndarray of shape (n_levels + 1,)
         What every level adds to the number's coordinate; the last one is what unknown ones add.
     scale : float, default=0.0
-        Standard deviation of the rest; 0 where there is none.
-    rests : Marginal, default=None
-        Distribution of the rest in this unit.
+        Standard deviation of the residuals; 0 where there are none.
+    residuals : Marginal, default=None
+        Their distribution, in this unit.
     pairs : Pairs, default=None
         Coordinates that come with each level of the most important category, if rows share them.
     """
 
     effects: dict[Any, NDArray]
     scale: float = 0.0
-    rests: Marginal | None = None
+    residuals: Marginal | None = None
     pairs: Pairs | None = None
 
-    def level(self, codes: Mapping[Any, NDArray]) -> NDArray:
-        """The coordinate at some levels of the categories."""
+    def fitted(self, codes: Mapping[Any, NDArray]) -> NDArray:
+        """The number's coordinates in rows with these levels, without residuals."""
         return np.sum([effect[codes[name]] for name, effect in self.effects.items()], axis=0)
 
-    def beside(self, codes: Mapping[Any, NDArray], rest: NDArray) -> NDArray:
-        """The coordinate of rows that have got their levels, and a rest."""
-        y = self.level(codes) + self.scale * rest
+    def coordinates(self, codes: Mapping[Any, NDArray], residual: NDArray) -> NDArray:
+        """The number's coordinates in rows with these levels and residuals."""
+        y = self.fitted(codes) + self.scale * residual
         return y if self.pairs is None else self.pairs.nearest(codes[self.pairs.name], y)
 
 
@@ -225,8 +234,8 @@ def dependencies(
         for c in order
     }
     found: dict[Any, Dependency] = {}
-    for k, c in enumerate(order):
-        for other in reversed(order[:k]) if c in categories and c not in kept else ():
+    for c in (c for c in order if c in categories and c not in kept):
+        for other in reversed(order[: order.index(c)]):  # the coarsest first
             level = np.zeros(sizes[other], dtype=int)
             level[codes[other]] = codes[c]
             if np.array_equal(level[codes[other]], codes[c]):
@@ -241,7 +250,7 @@ def trends(
     numbers: Sequence[Any],
     weight: NDArray | None,
 ) -> dict[Any, Trend]:
-    """Numbers of which categories leave next to nothing.
+    """Numbers of which effects of categories leave next to nothing.
 
     Parameters
     ----------
@@ -261,7 +270,8 @@ def trends(
     """
     n = len(next(iter(plain.values())))
     rows = slice(None, None, -(-n // SEARCHED_ROWS))
-    w = normalize_weights(weight, n)[rows] / normalize_weights(weight, n)[rows].sum()
+    w = normalize_weights(weight, n)[rows]
+    w = w / w.sum()
     categories = {c: codec for c, codec in codecs.items() if isinstance(codec, Category)}
     categories = {c: k for c, k in categories.items() if 1 < k.n_levels <= len(w) / PER_LEVEL}
     n_levels = [codec.n_levels for codec in categories.values()]
@@ -276,21 +286,24 @@ def trends(
             u = codecs[name].encode(plain[name].iloc[rows])[:, 0]
             parts = np.split(np.linalg.solve(gram, A.T @ (w * u)), np.cumsum(n_levels)[:-1])
             effects = {c: np.append(p, w @ p[codes[c]]) for c, p in zip(codes, parts, strict=True)}
-            trend = _trend(effects, codes, u, w * len(w) / (len(w) - len(gram)))
-            found |= {} if trend is None else {name: trend}
+            trend = _trend(effects, codes, u, w * len(w) / (len(w) - len(gram)))  # unbiased
+            if trend is not None:
+                found[name] = trend
     return found
 
 
 def _trend(
     effects: dict, codes: Mapping[Any, NDArray], u: NDArray, weight: NDArray
 ) -> Trend | None:
-    """The trend of a number, if the rest is small enough."""
-    rest = u - Trend(effects).level(codes)
-    left, scale = weight @ rest**2 / (weight @ u**2), float(np.sqrt(weight @ rest**2))
-    if left < LINKED:
+    """The trend of a number, if the residuals are small enough."""
+    residual = u - Trend(effects).fitted(codes)
+    variance = float(weight @ residual**2)
+    share = variance / (weight @ u**2)
+    if share < LINKED:
         return Trend(effects)
-    if left > NEARLY:
+    if share > NEARLY:
         return None
+    scale = variance**0.5
     main = max(effects, key=lambda c: float(np.std(effects[c][codes[c]])))
-    rests = Marginal.of(rest / scale, weight / weight.sum(), len(u))
-    return Trend(effects, scale, rests, Pairs.of(main, codes[main], u))
+    residuals = Marginal.of(residual / scale, weight / weight.sum(), len(u))
+    return Trend(effects, scale, residuals, Pairs.of(main, codes[main], u))
