@@ -119,8 +119,6 @@ class TableEncoder(PlainState):
         check_finite(target, columns, "target")
         self.kinds: dict[Hashable, Kind] = {}
         self.codecs: dict[Hashable, Number | Category] = {}
-        self.blocks: dict[Hashable, slice] = {}
-        self.width = 0
         plain = {}
         for name in columns:
             kind = None if kinds is None else kinds[name]
@@ -133,12 +131,7 @@ class TableEncoder(PlainState):
         self.dependencies: dict[Hashable, Dependency] = {}
         if not other:
             self._relate(plain, weight, kept)
-        for name, codec in self.codecs.items():
-            trend = self.trends.get(name)
-            is_computed = name in self.relations or (trend is not None and not trend.scale)
-            width = 0 if is_computed else codec.width
-            self.blocks[name] = slice(self.width, self.width + width)
-            self.width += width
+        self._place_blocks()
         self.atoms = [] if other else self._find_atoms(plain, weight)
 
     def _relate(
@@ -155,22 +148,31 @@ class TableEncoder(PlainState):
         free = [c for c in free if c not in self.trends]
         self.dependencies = dependencies(self.codecs, plain, free, kept)
 
+    def _place_blocks(self) -> None:
+        """Give every column the coordinates after those of the column before."""
+        self.blocks: dict[Hashable, slice] = {}
+        self.width = 0
+        for name, codec in self.codecs.items():
+            trend = self.trends.get(name)
+            is_computed = name in self.relations or (trend is not None and not trend.scale)
+            width = 0 if is_computed else codec.width
+            self.blocks[name] = slice(self.width, self.width + width)
+            self.width += width
+
     def _find_atoms(self, plain: Mapping[Hashable, pandas.Series], weight: NDArray | None) -> list:
         """What columns share together, such as zeros, or a "no" and what it implies.
 
         A category has no meaning in a single coordinate, but a number's value and absence have.
         """
-        parts: list[tuple[Hashable, NDArray]] = []
+        parts: list[tuple[Hashable, NDArray]] = []  # column, and coordinates that mean something
         for column, block in self.blocks.items():
-            if column in self.trends:
-                continue
             places = np.arange(block.start, block.stop)
-            is_whole = isinstance(self.codecs[column], Category)
-            parts += [
-                (column, p) for p in ([places] if is_whole else places[:, None]) if len(places)
-            ]
+            if column not in self.trends and len(places):
+                is_whole = isinstance(self.codecs[column], Category)
+                parts += [(column, part) for part in ([places] if is_whole else places[:, None])]
         if not parts:
             return []
+        # a random combination of a part's coordinates is one number that tells its values apart
         Z, factors = self._coordinates(plain), np.random.default_rng(0).normal(size=self.width)
         codes = np.column_stack([(Z[:, part] * factors[part]).sum(axis=1) for _, part in parts])
         atoms = []
