@@ -36,11 +36,10 @@ LINKED = 1e-7  # share of a column's variance that a combination of others may l
 # grades leave 0.004, are told from held-out ones with an area of 0.98 as columns of their own, and
 # of 0.57 as residuals; monthly charges, of which services leave 0.008, with 0.67 and 0.68.
 NEARLY = 0.005
-PER_LEVEL = 10  # rows for every level of a category, from which on it is looked at
-PER_EFFECT = 3  # the same for all categories together
-PAIRED = 0.9  # share of rows that have a pair of level and value with others
-SEARCHED_ROWS = 20_000  # rows among which trends are looked for
-RIDGE = 1e-9  # of the mean square: effects of levels that the rows do not tell apart are finite
+FEW = 10  # rows for every level of a category, from which on it is looked at
+FEW_ALL = 3  # the same for all categories together
+SHARED = 0.9  # share of rows that have a pair of level and value with others
+RIDGE = 1e-9  # of the share of every level, by which levels that are not told apart have effects
 
 
 @dataclass(frozen=True)
@@ -195,8 +194,11 @@ class Dependency:
         """The category's levels, by the values of the other column."""
         if self.values is None:
             return self.codes[codecs[self.name].codes(column)]
-        middles = (self.values[1:] + self.values[:-1]) / 2
-        return self.codes[np.searchsorted(middles, column.to_numpy())]
+        x, last = column.to_numpy(), len(self.values) - 1  # whose differences are exact
+        place = np.searchsorted(self.values, x)
+        low, high = np.maximum(place - 1, 0), np.minimum(place, last)
+        is_high = self.values[high] - x < x - self.values[low]
+        return self.codes[np.where(is_high | (x == self.values[high]), high, low)]
 
 
 def dependencies(
@@ -269,27 +271,37 @@ def trends(
         Of some of the numbers.
     """
     n = len(next(iter(plain.values())))
-    rows = slice(None, None, -(-n // SEARCHED_ROWS))
-    w = normalize_weights(weight, n)[rows]
-    w = w / w.sum()
     categories = {c: codec for c, codec in codecs.items() if isinstance(codec, Category)}
-    categories = {c: k for c, k in categories.items() if 1 < k.n_levels <= len(w) / PER_LEVEL}
+    categories = {c: k for c, k in categories.items() if 1 < k.n_levels <= n / FEW}
     n_levels = [codec.n_levels for codec in categories.values()]
-    if not n_levels or sum(n_levels) > len(w) / PER_EFFECT:
+    if not n_levels or sum(n_levels) > n / FEW_ALL:
         return {}
-    codes = {c: codec.codes(plain[c].iloc[rows]) for c, codec in categories.items()}
-    A = np.concatenate([np.eye(k)[c] for k, c in zip(n_levels, codes.values(), strict=True)], 1)
-    gram = (A * w[:, None]).T @ A + RIDGE * np.eye(A.shape[1])
+    single = [c for c in numbers if codecs[c].width == 1 and not plain[c].isna().any()]
+    codes = {c: codec.codes(plain[c]) for c, codec in categories.items()}
+    U = np.array([codecs[c].encode(plain[c])[:, 0] for c in single]).reshape(-1, n)
+    w = normalize_weights(weight, n)
     found: dict[Any, Trend] = {}
-    for name in numbers:
-        if codecs[name].width == 1 and not plain[name].isna().any():
-            u = codecs[name].encode(plain[name].iloc[rows])[:, 0]
-            parts = np.split(np.linalg.solve(gram, A.T @ (w * u)), np.cumsum(n_levels)[:-1])
-            effects = {c: np.append(p, w @ p[codes[c]]) for c, p in zip(codes, parts, strict=True)}
-            trend = _trend(effects, codes, u, w * len(w) / (len(w) - len(gram)))  # unbiased
-            if trend is not None:
-                found[name] = trend
+    for name, u, parts in zip(
+        single, U, _effects(list(codes.values()), n_levels, U, w), strict=True
+    ):
+        effects = {c: np.append(p, w @ p[codes[c]]) for c, p in zip(codes, parts, strict=True)}
+        trend = _trend(effects, codes, u, w * n / (n - sum(n_levels)))
+        found |= {} if trend is None else {name: trend}
     return found
+
+
+def _effects(
+    codes: list[NDArray], n_levels: list[int], U: NDArray, weight: NDArray
+) -> list[list[NDArray]]:
+    """What every level of some categories adds to each of some numbers, by least squares."""
+    both = list(zip(codes, n_levels, strict=True))
+    gram = np.block(
+        [[np.bincount(a * m + b, weight, k * m).reshape(k, m) for b, m in both] for a, k in both]
+    )
+    gram += np.diag(RIDGE * (gram.diagonal() + RIDGE))  # the share of a level may be zero
+    sums = [np.concatenate([np.bincount(a, weight * u, k) for a, k in both]) for u in U]
+    effects = np.linalg.solve(gram, np.array(sums).reshape(-1, len(gram)).T).T
+    return [np.split(e, np.cumsum(n_levels)[:-1]) for e in effects]
 
 
 def _trend(
