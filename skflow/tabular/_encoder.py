@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skflow._utils import warn
-from skflow.flow import MATCHED_ROWS, JointAtom, gather, joint_atoms, radii_of
+from skflow.flow import MATCHED_ROWS, JointAtom, Marginal, gather, joint_atoms, radii_of
 from skflow.tabular._categories import Category
 from skflow.tabular._checks import check_finite, check_frame, quoted, shortened
 from skflow.tabular._frames import import_pandas
@@ -79,7 +79,9 @@ class TableEncoder(PlainState):
     relations : dict of str to Relation
         Columns that others determine linearly; they have no coordinates, and are computed.
     trends : dict of str to Trend
-        Numbers that categories determine but for a residual, which is their coordinate.
+        Numbers that categories determine but for a rest, which is their coordinate.
+    rests : dict of str to Marginal
+        Distributions of these rests, from `learn_rests`.
     dependencies : dict of str to Dependency
         Categories that another column determines.
     blocks : dict of str to slice
@@ -128,6 +130,7 @@ class TableEncoder(PlainState):
             self.codecs[name] = _fit_codec(target[name], plain[name], is_number, weight, other)
         self.relations: dict[Hashable, Relation] = {}
         self.trends: dict[Hashable, Trend] = {}
+        self.rests: dict[Hashable, Marginal] = {}
         self.dependencies: dict[Hashable, Dependency] = {}
         if not other:
             self._relate(plain, weight, kept)
@@ -336,6 +339,25 @@ class TableEncoder(PlainState):
                 )
             )
 
+    def learn_rests(self, Z: NDArray, weight: NDArray | None) -> None:
+        """Learn how the target's rests are distributed, as dithered as a flow sees them.
+
+        Dither changes their ranks, so those of other dither would not leave these rows in place.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_rows, width)
+            Coordinates of the target's rows.
+        weight : ndarray of shape (n_rows,) or None
+            Their weights.
+        """
+        w = None if weight is None else weight / weight.sum()
+        self.rests = {
+            c: Marginal.of(Z[:, self.blocks[c].start], w)
+            for c, trend in self.trends.items()
+            if trend.scale
+        }
+
     def match(self, Z: NDArray) -> Matches | None:
         """Learn from moved rows how to give all columns the target's marginal distributions.
 
@@ -356,9 +378,8 @@ class TableEncoder(PlainState):
         columns: dict[Hashable, Any] = {
             c: self.codecs[c].match(Z[:, self.blocks[c]]) for c in self._free
         }
-        for c, trend in self.trends.items():
-            if trend.residuals is not None:
-                columns[c] = trend.residuals.map_from(Z[:, self.blocks[c].start])
+        for c, rests in self.rests.items():
+            columns[c] = rests.map_from(Z[:, self.blocks[c].start])
         return Matches(radii, columns)
 
     def decode(self, Z: NDArray, matches: Matches | None = None) -> pandas.DataFrame:

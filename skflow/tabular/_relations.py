@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skflow._utils import normalize_weights
-from skflow.flow import Marginal
 from skflow.tabular._categories import Category
 from skflow.tabular._frames import extended
 from skflow.tabular._numbers import Number
@@ -114,16 +113,13 @@ class Trend:
     effects : dict of name to ndarray of shape (n_levels + 1,)
         What every level adds to the number's coordinate; the last one is what unknown ones add.
     scale : float, default=0.0
-        Standard deviation of the residuals; 0 where there are none.
-    residuals : Marginal, default=None
-        Their distribution, in this unit.
+        Standard deviation of the rest; 0 where there is none.
     pairs : Pairs, default=None
         Coordinates that come with each level of the most important category, if rows share them.
     """
 
     effects: dict[Any, NDArray]
     scale: float = 0.0
-    residuals: Marginal | None = None
     pairs: Pairs | None = None
 
     def fitted(self, codes: Mapping[Any, NDArray]) -> NDArray:
@@ -317,5 +313,4 @@ def _trend(
         return None
     scale = variance**0.5
     main = max(effects, key=lambda c: float(np.std(effects[c][codes[c]])))
-    residuals = Marginal.of(residual / scale, weight / weight.sum(), len(u))
-    return Trend(effects, scale, residuals, Pairs.of(main, codes[main], u))
+    return Trend(effects, scale, Pairs.of(main, codes[main], u))
