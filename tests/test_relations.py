@@ -67,3 +67,12 @@ def test_a_table_with_rests_moves_onto_itself(seed):
     target = make_shop(300, seed)
     moved = TableTransport(random_state=seed).fit(target).transform(target)
     np.testing.assert_array_equal(moved["price"], target["price"])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_level_whose_rows_share_a_value_keeps_it(seed):
+    target, source = make_shop(600, seed), make_shop(500, 9 + seed, 4.0)
+    transport = TableTransport(random_state=seed).fit(target)
+    for rows in (transport.transform(source), transport.sample(600)):
+        is_free = rows["product"].isin(["0", "4"])  # of 3 to 6 rows in a hundred only one was so
+        np.testing.assert_array_equal(rows["price"] == 0, is_free)

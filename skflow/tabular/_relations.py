@@ -37,7 +37,7 @@ LINKED = 1e-7  # share of a column's variance that a combination of others may l
 NEARLY = 0.005
 FEW = 10  # rows for every level of a category, from which on it is looked at
 FEW_ALL = 3  # the same for all categories together
-SHARED = 0.9  # share of rows that have a pair of level and value with others
+SHARED = 0.9  # share of a level's rows that have their value with others
 RIDGE = 1e-9  # of the share of every level, by which levels that are not told apart have effects
 
 
@@ -115,7 +115,7 @@ class Trend:
     scale : float, default=0.0
         Standard deviation of the rest; 0 where there is none.
     pairs : Pairs, default=None
-        Coordinates that come with each level of the most important category, if rows share them.
+        Coordinates that come with levels of the most important category whose rows share them.
     """
 
     effects: dict[Any, NDArray]
@@ -146,26 +146,32 @@ class Pairs:
         ``span * level + coordinate``, in ascending order.
     values : ndarray of shape (n_pairs,)
         The coordinates.
+    is_shared : ndarray of bool, shape (n_levels,)
+        Levels of which most rows share their coordinate with others.
     """
 
     name: Any
     span: float
     places: NDArray
     values: NDArray
+    is_shared: NDArray
 
     @classmethod
     def of(cls, name: Any, levels: NDArray, y: NDArray) -> Pairs | None:
-        """The pairs of some rows, if most of them share theirs with others."""
+        """The pairs of some rows, if they share any."""
         span = 3 * float(np.ptp(y)) + 1
         places, first, count = np.unique(span * levels + y, return_index=True, return_counts=True)
-        is_shared = np.sum(count[count > 1]) > PAIRED * len(y)
-        return cls(name, span, places, y[first]) if is_shared else None
+        rows = np.bincount(levels)
+        shared = np.bincount(levels[first], count * (count > 1), minlength=len(rows))
+        is_shared = shared > SHARED * rows
+        return cls(name, span, places, y[first], is_shared) if is_shared.any() else None
 
     def nearest(self, levels: NDArray, y: NDArray) -> NDArray:
-        """The coordinates that come with rows' levels, nearest to theirs."""
-        y = np.clip(y, self.values.min(), self.values.max())
+        """The coordinates nearest to rows' own that come with their levels, if rows share them."""
+        inner = np.clip(y, self.values.min(), self.values.max())
         middles = (self.places[1:] + self.places[:-1]) / 2
-        return self.values[np.searchsorted(middles, self.span * levels + y)]
+        nearest = self.values[np.searchsorted(middles, self.span * levels + inner)]
+        return np.where(self.is_shared[levels], nearest, y)
 
 
 @dataclass(frozen=True)
