@@ -76,3 +76,30 @@ def test_a_level_whose_rows_share_a_value_keeps_it(seed):
     for rows in (transport.transform(source), transport.sample(600)):
         is_free = rows["product"].isin(["0", "4"])  # of 3 to 6 rows in a hundred only one was so
         np.testing.assert_array_equal(rows["price"] == 0, is_free)
+
+
+def make_staff(n, seed, shift=0.0):
+    """Shops with a day of opening, and hours that say who is at work."""
+    rng = np.random.default_rng(seed)
+    weight = np.exp(shift * np.arange(9) / 4)
+    shop = rng.choice(9, n, p=weight / weight.sum())
+    start = rng.integers(0, 6, n)
+    return pd.DataFrame(
+        {
+            "shop": shop.astype(str),
+            "opened": pd.to_datetime("2020-03-01") + pd.to_timedelta(40 * shop**2, unit="D"),
+            "start": pd.to_timedelta(6 + 2 * start, unit="h"),
+            "shift": np.array([*"eelldd"])[start],
+            "sold": rng.normal(3 * shop + start + shift, 4),
+        }
+    )
+
+
+@pytest.mark.parametrize("is_frozen", [False, True])
+def test_dates_are_determined_and_determine(is_frozen):
+    target, source = make_staff(500, 0), make_staff(400, 1, 1.0)
+    transport = TableTransport(random_state=0)
+    transport.fit(target, X_source=source if is_frozen else None)
+    for rows in (transport.transform(source), transport.sample(500)):
+        for pair in (["shop", "opened"], ["start", "shift"]):  # one row in four had another day
+            assert set(map(tuple, rows[pair].values)) <= set(map(tuple, target[pair].values))

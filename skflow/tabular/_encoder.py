@@ -79,7 +79,7 @@ class TableEncoder(PlainState):
     relations : dict of str to Relation
         Columns that others determine linearly; they have no coordinates, and are computed.
     trends : dict of str to Trend
-        Numbers that categories determine but for a rest, which is their coordinate.
+        Numbers and dates that categories determine but for a rest, which is their coordinate.
     rests : dict of str to Marginal
         Distributions of these rests, from `learn_rests`.
     dependencies : dict of str to Dependency
@@ -144,8 +144,8 @@ class TableEncoder(PlainState):
         kept: Sequence[Hashable],
     ) -> None:
         """Find the columns that others determine."""
-        numbers = {c: p for c, p in plain.items() if p.dtype.kind in "iuf"}
-        self.relations = linear_relations(numbers)
+        self.relations = linear_relations({c: p for c, p in plain.items() if p.dtype.kind in "iuf"})
+        numbers = [c for c, codec in self.codecs.items() if isinstance(codec, Number)]
         free = [c for c in numbers if c not in self.relations and c not in kept]
         self.trends = trends(self.codecs, plain, free, weight)
         free = [c for c in free if c not in self.trends]
