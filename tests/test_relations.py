@@ -103,3 +103,19 @@ def test_dates_are_determined_and_determine(is_frozen):
     for rows in (transport.transform(source), transport.sample(500)):
         for pair in (["shop", "opened"], ["start", "shift"]):  # one row in four had another day
             assert set(map(tuple, rows[pair].values)) <= set(map(tuple, target[pair].values))
+
+
+@pytest.mark.parametrize("raised", [1.0, 0.25])
+def test_few_rows_keep_their_rests(raised):
+    """Which were lost, or dithered with 16 times the variance of all other columns."""
+    rng = np.random.default_rng(0)
+    level = rng.integers(0, 20, 1000)
+    price = 10.0 * level
+    price[[7, 11, 500]] += raised
+    table = pd.DataFrame({"kind": level.astype(str), "price": price, "x": rng.normal(size=1000)})
+    encoder, rows = decoded(table)
+    np.testing.assert_array_equal(rows["price"], table["price"])
+    Z = encoder.encode(table, np.random.default_rng(1))
+    assert 0.9 < Z[:, encoder.blocks["price"]].std() < 1.1
+    moved = TableTransport(random_state=0).fit(table).transform(table)
+    np.testing.assert_array_equal(moved["price"], table["price"])

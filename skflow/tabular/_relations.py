@@ -38,6 +38,7 @@ NEARLY = 0.005
 FEW = 10  # rows for every level of a category, from which on it is looked at
 FEW_ALL = 3  # the same for all categories together
 SHARED = 0.9  # share of a level's rows that have their value with others
+MOST_LEVELS = 3000  # of all categories; their equations take the square in memory
 RIDGE = 1e-9  # of the share of every level, by which levels that are not told apart have effects
 
 
@@ -113,7 +114,7 @@ class Trend:
     effects : dict of name to ndarray of shape (n_levels + 1,)
         What every level adds to the number's coordinate; the last one is what unknown ones add.
     scale : float, default=0.0
-        Standard deviation of the rest; 0 where there is none.
+        Standard deviation of the rest, which is dithered; 0 where there is none.
     pairs : Pairs, default=None
         Coordinates that come with levels of the most important category whose rows share them.
     """
@@ -276,18 +277,20 @@ def trends(
     categories = {c: codec for c, codec in codecs.items() if isinstance(codec, Category)}
     categories = {c: k for c, k in categories.items() if 1 < k.n_levels <= n / FEW}
     n_levels = [codec.n_levels for codec in categories.values()]
-    if not n_levels or sum(n_levels) > n / FEW_ALL:
+    if not n_levels or sum(n_levels) > min(n / FEW_ALL, MOST_LEVELS):
         return {}
     single = [c for c in numbers if codecs[c].width == 1 and not plain[c].isna().any()]
     codes = {c: codec.codes(plain[c]) for c, codec in categories.items()}
-    U = np.array([codecs[c].encode(plain[c])[:, 0] for c in single]).reshape(-1, n)
+    U, dithered = (
+        np.array([codecs[c].encode(plain[c], rng)[:, 0] for c in single]).reshape(-1, n)
+        for rng in (None, np.random.default_rng(0))
+    )
     w = normalize_weights(weight, n)
+    fits = _effects(list(codes.values()), n_levels, U, w)
     found: dict[Any, Trend] = {}
-    for name, u, parts in zip(
-        single, U, _effects(list(codes.values()), n_levels, U, w), strict=True
-    ):
+    for name, u, v, parts in zip(single, U, dithered, fits, strict=True):
         effects = {c: np.append(p, w @ p[codes[c]]) for c, p in zip(codes, parts, strict=True)}
-        trend = _trend(effects, codes, u, w * n / (n - sum(n_levels)))
+        trend = _trend(effects, codes, u, v, w * n / (n - sum(n_levels)))
         found |= {} if trend is None else {name: trend}
     return found
 
@@ -307,16 +310,16 @@ def _effects(
 
 
 def _trend(
-    effects: dict, codes: Mapping[Any, NDArray], u: NDArray, weight: NDArray
+    effects: dict, codes: Mapping[Any, NDArray], u: NDArray, dithered: NDArray, weight: NDArray
 ) -> Trend | None:
-    """The trend of a number, if the residuals are small enough."""
-    residual = u - Trend(effects).fitted(codes)
-    variance = float(weight @ residual**2)
-    share = variance / (weight @ u**2)
-    if share < LINKED:
+    """The trend of a number, if the rest is small enough."""
+    level = Trend(effects).level(codes)
+    rest, variance = u - level, weight @ u**2
+    if np.max(rest**2) < LINKED * variance:  # of every row, or few rows would lose theirs
         return Trend(effects)
-    if share > NEARLY:
+    if weight @ rest**2 > NEARLY * variance:
         return None
     scale = variance**0.5
     main = max(effects, key=lambda c: float(np.std(effects[c][codes[c]])))
+    scale = float(np.sqrt(weight @ (dithered - level) ** 2))  # a flow sees rows that are dithered
     return Trend(effects, scale, Pairs.of(main, codes[main], u))
