@@ -119,3 +119,12 @@ def test_few_rows_keep_their_rests(raised):
     assert 0.9 < Z[:, encoder.blocks["price"]].std() < 1.1
     moved = TableTransport(random_state=0).fit(table).transform(table)
     np.testing.assert_array_equal(moved["price"], table["price"])
+
+
+@pytest.mark.parametrize("values", [("a", "b"), (0, 1), (False, True), (1.0, np.nan)])
+def test_a_single_rare_row_of_a_long_table(values):
+    """The rows of a trial of bandwidths may all be equal, and the fit failed."""
+    common, rare = values
+    target = pd.DataFrame({"c": [common] * 5999 + [rare]})
+    transport = TableTransport(random_state=0).fit(target)
+    assert transport.transform(target[:100])["c"].eq(common).mean() > 0.95

@@ -114,8 +114,10 @@ class GroupFlow(PlainState):
         """Distances of moved rows to the nearest target row, over those among target rows."""
         Z = self._whitening.inverse(moved)
         rows = self.encoder.decode(Z, self._match(Z))
-        known = self.encoder.decode(self._whitening.inverse(target))
-        return nearest_neighbor_ratio(self.encoder.encode(rows), self.encoder.encode(known))
+        known = self.encoder.encode(self.encoder.decode(self._whitening.inverse(target)))
+        if np.ptp(known, axis=0).max() == 0:  # as without the single rare row of a long table
+            return 0.0
+        return nearest_neighbor_ratio(self.encoder.encode(rows), known)
 
     def encode(self, part: pandas.DataFrame, noise: RowNoise) -> NDArray:
         """Return half whitened coordinates of rows, dithered."""
