@@ -51,7 +51,7 @@ def test_long_codes_determine_categories(dtype):
 
 
 def make_shop(n, seed, more=0.0):
-    """Products with a price of their own but for a little rest; two of them are free."""
+    """Products with a price of their own but for a little residual; two of them are free."""
     rng = np.random.default_rng(seed)
     share = np.where(np.arange(8) < 4, 1 + more, 1.0)
     product = rng.choice(8, n, p=share / share.sum())
@@ -63,7 +63,7 @@ def make_shop(n, seed, more=0.0):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_table_with_rests_moves_onto_itself(seed):
-    """Dither changes the ranks of rests; a tenth of the prices moved by a cent."""
+    """Dither changes the ranks of residuals; a tenth of the prices moved by a cent."""
     target = make_shop(300, seed)
     moved = TableTransport(random_state=seed).fit(target).transform(target)
     np.testing.assert_array_equal(moved["price"], target["price"])

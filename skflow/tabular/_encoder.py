@@ -79,9 +79,9 @@ class TableEncoder(PlainState):
     relations : dict of str to Relation
         Columns that others determine linearly; they have no coordinates, and are computed.
     trends : dict of str to Trend
-        Numbers and dates that categories determine but for a rest, which is their coordinate.
-    rests : dict of str to Marginal
-        Distributions of these rests, from `learn_rests`.
+        Numbers and dates that categories determine but for a residual, which is their coordinate.
+    residuals : dict of str to Marginal
+        Distributions of these residuals, from `learn_residuals`.
     dependencies : dict of str to Dependency
         Categories that another column determines.
     blocks : dict of str to slice
@@ -130,7 +130,7 @@ class TableEncoder(PlainState):
             self.codecs[name] = _fit_codec(target[name], plain[name], is_number, weight, other)
         self.relations: dict[Hashable, Relation] = {}
         self.trends: dict[Hashable, Trend] = {}
-        self.rests: dict[Hashable, Marginal] = {}
+        self.residuals: dict[Hashable, Marginal] = {}
         self.dependencies: dict[Hashable, Dependency] = {}
         if not other:
             self._relate(plain, weight, kept)
@@ -339,8 +339,8 @@ class TableEncoder(PlainState):
                 )
             )
 
-    def learn_rests(self, Z: NDArray, weight: NDArray | None) -> None:
-        """Learn how the target's rests are distributed, as dithered as a flow sees them.
+    def learn_residuals(self, Z: NDArray, weight: NDArray | None) -> None:
+        """Learn how the target's residuals are distributed, as dithered as a flow sees them.
 
         Dither changes their ranks, so those of other dither would not leave these rows in place.
 
@@ -352,7 +352,7 @@ class TableEncoder(PlainState):
             Their weights.
         """
         w = None if weight is None else weight / weight.sum()
-        self.rests = {
+        self.residuals = {
             c: Marginal.of(Z[:, self.blocks[c].start], w)
             for c, trend in self.trends.items()
             if trend.scale
@@ -378,8 +378,8 @@ class TableEncoder(PlainState):
         columns: dict[Hashable, Any] = {
             c: self.codecs[c].match(Z[:, self.blocks[c]]) for c in self._free
         }
-        for c, rests in self.rests.items():
-            columns[c] = rests.map_from(Z[:, self.blocks[c].start])
+        for c, residuals in self.residuals.items():
+            columns[c] = residuals.map_from(Z[:, self.blocks[c].start])
         return Matches(radii, columns)
 
     def decode(self, Z: NDArray, matches: Matches | None = None) -> pandas.DataFrame:

@@ -83,7 +83,7 @@ class GroupFlow(PlainState):
         y_source : ndarray of shape (n_source_rows,), default=None
             Classes of the source rows.
         """
-        self.encoder.learn_rests(Z, weight)
+        self.encoder.learn_residuals(Z, weight)
         self._whitening = HalfWhitening(Z, weight, self._kept)
         self._is_frozen = source is not None
         if len(self._kept):

@@ -61,13 +61,13 @@ def with_last_bandwidth(
     flow : estimator
         Not fitted.
     """
-    is_ours = isinstance(flow, SDFlowSampler) and is_auto(flow.schedule) and flow.field in FIELDS
+    is_ours = isinstance(flow, SDFlowSampler) and is_auto(flow.schedule) and flow.field in TRIED
     if not is_ours or len(Y) < MATCHED_ROWS:
         return flow
     if len(Y) > TRIAL_ROWS:
         order = rng.permutation(len(Y))  # drawn in proportion to the weights
         total = np.arange(1, len(Y) + 1) / len(Y) if weight is None else np.cumsum(weight[order])
-        Y, weight = Y[order[draw_evenly(total, MOST_ROWS, rng)]], None
+        Y, weight = Y[order[draw_evenly(total, TRIAL_ROWS, rng)]], None
     if np.ptp(Y, axis=0).max(initial=0) == 0:
         return flow
     trial, seed = clone(flow).set_params(verbose=0, n_reference=len(Y)), int(rng.integers(2**31))

@@ -35,10 +35,10 @@ LINKED = 1e-7  # share of a column's variance that a combination of others may l
 # grades leave 0.004, are told from held-out ones with an area of 0.98 as columns of their own, and
 # of 0.57 as residuals; monthly charges, of which services leave 0.008, with 0.67 and 0.68.
 NEARLY = 0.005
-FEW = 10  # rows for every level of a category, from which on it is looked at
-FEW_ALL = 3  # the same for all categories together
-SHARED = 0.9  # share of a level's rows that have their value with others
-MOST_LEVELS = 3000  # of all categories; their equations take the square in memory
+PER_LEVEL = 10  # rows for every level of a category, from which on it is looked at
+PER_LEVEL_OF_ALL = 3  # the same for all categories together
+MOSTLY_SHARED = 0.9  # share of a level's rows that have their value with others
+MOST_EFFECTS = 3000  # of all categories; their equations take the square in memory
 RIDGE = 1e-9  # of the share of every level, by which levels that are not told apart have effects
 
 
@@ -114,7 +114,7 @@ class Trend:
     effects : dict of name to ndarray of shape (n_levels + 1,)
         What every level adds to the number's coordinate; the last one is what unknown ones add.
     scale : float, default=0.0
-        Standard deviation of the rest, which is dithered; 0 where there is none.
+        Standard deviation of the residual, which is dithered; 0 where there is none.
     pairs : Pairs, default=None
         Coordinates that come with levels of the most important category whose rows share them.
     """
@@ -164,7 +164,7 @@ class Pairs:
         places, first, count = np.unique(span * levels + y, return_index=True, return_counts=True)
         rows = np.bincount(levels)
         shared = np.bincount(levels[first], count * (count > 1), minlength=len(rows))
-        is_shared = shared > SHARED * rows
+        is_shared = shared > MOSTLY_SHARED * rows
         return cls(name, span, places, y[first], is_shared) if is_shared.any() else None
 
     def nearest(self, levels: NDArray, y: NDArray) -> NDArray:
@@ -275,9 +275,9 @@ def trends(
     """
     n = len(next(iter(plain.values())))
     categories = {c: codec for c, codec in codecs.items() if isinstance(codec, Category)}
-    categories = {c: k for c, k in categories.items() if 1 < k.n_levels <= n / FEW}
+    categories = {c: k for c, k in categories.items() if 1 < k.n_levels <= n / PER_LEVEL}
     n_levels = [codec.n_levels for codec in categories.values()]
-    if not n_levels or sum(n_levels) > min(n / FEW_ALL, MOST_LEVELS):
+    if not n_levels or sum(n_levels) > min(n / PER_LEVEL_OF_ALL, MOST_EFFECTS):
         return {}
     single = [c for c in numbers if codecs[c].width == 1 and not plain[c].isna().any()]
     codes = {c: codec.codes(plain[c]) for c, codec in categories.items()}
@@ -312,14 +312,13 @@ def _effects(
 def _trend(
     effects: dict, codes: Mapping[Any, NDArray], u: NDArray, dithered: NDArray, weight: NDArray
 ) -> Trend | None:
-    """The trend of a number, if the rest is small enough."""
-    level = Trend(effects).level(codes)
-    rest, variance = u - level, weight @ u**2
-    if np.max(rest**2) < LINKED * variance:  # of every row, or few rows would lose theirs
+    """The trend of a number, if the residual is small enough."""
+    fitted = Trend(effects).fitted(codes)
+    residual, variance = u - fitted, weight @ u**2
+    if np.max(residual**2) < LINKED * variance:  # of every row, or few rows would lose theirs
         return Trend(effects)
-    if weight @ rest**2 > NEARLY * variance:
+    if weight @ residual**2 > NEARLY * variance:
         return None
-    scale = variance**0.5
     main = max(effects, key=lambda c: float(np.std(effects[c][codes[c]])))
-    scale = float(np.sqrt(weight @ (dithered - level) ** 2))  # a flow sees rows that are dithered
+    scale = float(np.sqrt(weight @ (dithered - fitted) ** 2))  # a flow sees rows that are dithered
     return Trend(effects, scale, Pairs.of(main, codes[main], u))
