@@ -258,7 +258,8 @@ class ParticleFlow(BaseFlow):
         """Warn of a population that ended far from the target, unless columns of it stay."""
         if not len(self._kept):
             target = self._target, self._weight, self._n_draws
-            warn_if_not_arrived(moved - self.center_, *target, weight)
+            with compute_threads(1):  # some hundred rows are not worth a second one
+                warn_if_not_arrived(moved - self.center_, *target, weight)
 
     def _so_far(self, recording: Recording) -> dict[str, Any]:
         """Attributes of the sampler if its flow ends where the recording does now."""
