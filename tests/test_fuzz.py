@@ -135,6 +135,7 @@ def run(move, case, names):
     """What ``move()`` returns, and its warnings; or None if an error names one of the arguments."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        warnings.simplefilter("ignore", DeprecationWarning)  # of old libraries, of each other
         try:
             moved = move()
         except ValueError as error:
