@@ -31,6 +31,7 @@ def extent(rows, target):
     return max(np.linalg.norm(rows - center, axis=1)) / max(np.linalg.norm(target - center, axis=1))
 
 
+@pytest.mark.filterwarnings("ignore:the rows ended far")  # as those of a score alone do
 @pytest.mark.parametrize("batch_size", ["auto", 500])
 @pytest.mark.parametrize("n", [2500, 5000])
 @pytest.mark.parametrize("name", FLOWS)
