@@ -186,6 +186,12 @@ def draw_evenly(share: NDArray, n: int, rng: np.random.Generator) -> NDArray:
     return np.minimum(place, len(share) - 1)
 
 
+def draw_shuffled(weight: NDArray, n: int, rng: np.random.Generator) -> NDArray:
+    """Places of n rows drawn in proportion to their weights, whatever order they are in."""
+    order = rng.permutation(len(weight))
+    return order[draw_evenly(np.cumsum(weight[order]), n, rng)]
+
+
 def call_for_rows(
     draw: Callable[[int, np.random.Generator], ArrayLike],
     n: int,

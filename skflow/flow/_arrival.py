@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow._utils import draw_evenly, normalize_weights, warn
+from skflow._utils import draw_shuffled, normalize_weights, warn
 from skflow.kernels import mean_distance
 
 __all__ = ["arrival_floors", "warn_if_not_arrived"]
@@ -30,9 +30,8 @@ def _some(X: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
     """At most 300 rows, in double precision, and their weights, which sum to one."""
     share = normalize_weights(weight, len(X))
     if len(X) > MEASURED_ROWS:
-        rng = np.random.default_rng(0)
-        order = rng.permutation(len(X))  # rows of a base are in that of a Sobol sequence
-        X = X[order[draw_evenly(np.cumsum(share[order]), MEASURED_ROWS, rng)]]
+        # shuffled, because rows of a base are in the order of a Sobol sequence
+        X = X[draw_shuffled(share, MEASURED_ROWS, np.random.default_rng(0))]
         share = np.full(MEASURED_ROWS, 1 / MEASURED_ROWS)
     return X.astype(np.float64), share
 

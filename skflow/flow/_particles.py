@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from skflow._utils import (
     check_memory,
     check_rows,
-    draw_evenly,
+    draw_shuffled,
     is_auto,
     lexicographic_order,
     lookup,
@@ -71,9 +71,7 @@ class ParticleFlow(BaseFlow):
         self._kept = kept_columns(self.condition_on, self.n_features_in_, names)
         X, weight = np.delete(self._target, self._kept, axis=1), self._weight
         if is_auto(self.batch_size) and len(X) > GROUP_ROWS:
-            rng = self._rng()
-            order = rng.permutation(len(X))  # drawn in proportion to the weights
-            X, weight = X[order[draw_evenly(np.cumsum(weight[order]), GROUP_ROWS, rng)]], None
+            X, weight = X[draw_shuffled(weight, GROUP_ROWS, self._rng())], None
         self.schedule_.fit(X, sample_weight=weight)
 
     def _fit_field(self, X_source: ArrayLike | None) -> None:

@@ -5,7 +5,7 @@ r"""The rows of one group, or of a whole table: encoded, half whitened, moved, a
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,25 +99,31 @@ class GroupFlow(PlainState):
             self._wide = None if self._is_frozen else (Y, given)
             Y = Y.astype(np.float32)
         if not len(self._kept):
-            flow = with_last_bandwidth(flow, Y, weight, self._copy_ratio, rng)
+            flow = with_last_bandwidth(flow, Y, weight, self._copying_of, rng)
         self.flow = flow.fit(Y, **given)
         if self._is_frozen:
-            kept, w = S, getattr(self.flow, "source_weight_", None)
-            if w is not None:  # maps are those of the weighted population
-                kept = S[draw_evenly(np.cumsum(w), min(len(S), MAP_ROWS), rng)]
-            elif len(S) > MAP_ROWS:
-                kept = S[rng.choice(len(S), MAP_ROWS, replace=False)]
-            moved = self._whitening.inverse(self.flow.transform(kept))
-            self._matches = self._match(moved)
+            moved = self.flow.transform(self._some_of(S, rng))
+            self._matches = self._match(self._whitening.inverse(moved))
 
-    def _copy_ratio(self, moved: NDArray, target: NDArray) -> float:
-        """Distances of moved rows to the nearest target row, over those among target rows."""
-        Z = self._whitening.inverse(moved)
-        rows = self.encoder.decode(Z, self._match(Z))
+    def _some_of(self, S: NDArray, rng: np.random.Generator) -> NDArray:
+        """The source rows that the maps of a frozen flow are learned on."""
+        w = getattr(self.flow, "source_weight_", None)
+        if w is not None:  # maps are those of the weighted population
+            return S[draw_evenly(np.cumsum(w), min(len(S), MAP_ROWS), rng)]
+        return S if len(S) <= MAP_ROWS else S[rng.choice(len(S), MAP_ROWS, replace=False)]
+
+    def _copying_of(self, target: NDArray) -> Callable[[NDArray], float]:
+        """What gives moved rows their copy ratio to the rows that a target's coordinates are of."""
         known = self.encoder.encode(self.encoder.decode(self._whitening.inverse(target)))
         if np.ptp(known, axis=0).max() == 0:  # as without the single rare row of a long table
-            return 0.0
-        return nearest_neighbor_ratio(self.encoder.encode(rows), known)
+            return lambda _: 0.0
+
+        def copy_ratio(moved: NDArray) -> float:
+            Z = self._whitening.inverse(moved)
+            rows = self.encoder.decode(Z, self._match(Z))
+            return nearest_neighbor_ratio(self.encoder.encode(rows), known)
+
+        return copy_ratio
 
     def encode(self, part: pandas.DataFrame, noise: RowNoise) -> NDArray:
         """Return half whitened coordinates of rows, dithered."""

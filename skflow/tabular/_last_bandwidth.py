@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from skflow._utils import draw_evenly, is_auto
+from skflow._utils import draw_shuffled, is_auto
 from skflow.flow import MATCHED_ROWS
 from skflow.samplers import SDFlowSampler
 
@@ -38,7 +38,7 @@ def with_last_bandwidth(
     flow: Any,
     Y: NDArray,
     weight: NDArray | None,
-    copy_ratio: Callable[[NDArray, NDArray], float],
+    copying_of: Callable[[NDArray], Callable[[NDArray], float]],
     rng: np.random.Generator,
 ) -> Any:
     """Return the flow, whose last bandwidth is where new rows are nearly as far as fresh ones.
@@ -51,8 +51,8 @@ def with_last_bandwidth(
         The target's rows, as the flow will see them.
     weight : ndarray of shape (n_rows,) or None
         Their weights.
-    copy_ratio : callable
-        Of rows that have been moved, and the target rows of the trial.
+    copying_of : callable
+        Of the target rows of the trial; it returns what gives moved rows their copy ratio.
     rng : numpy.random.Generator
         Draws the rows of the trial.
 
@@ -65,18 +65,18 @@ def with_last_bandwidth(
     if not is_ours or len(Y) < MATCHED_ROWS:
         return flow
     if len(Y) > TRIAL_ROWS:
-        order = rng.permutation(len(Y))  # drawn in proportion to the weights
-        total = np.arange(1, len(Y) + 1) / len(Y) if weight is None else np.cumsum(weight[order])
-        Y, weight = Y[order[draw_evenly(total, TRIAL_ROWS, rng)]], None
+        share = np.ones(len(Y)) if weight is None else weight
+        Y, weight = Y[draw_shuffled(share, TRIAL_ROWS, rng)], None
     if np.ptp(Y, axis=0).max(initial=0) == 0:
         return flow
+    copy_ratio = copying_of(Y)
     trial, seed = clone(flow).set_params(verbose=0, n_reference=len(Y)), int(rng.integers(2**31))
 
     def is_far_enough() -> bool:
         with warnings.catch_warnings():  # of a trial nobody needs to know that it failed
             warnings.simplefilter("ignore", UserWarning)
             new = trial.fit(Y, sample_weight=weight).sample(len(Y), random_state=seed)
-        return copy_ratio(new, Y) >= COPY_RATIO
+        return copy_ratio(new) >= COPY_RATIO
 
     if not is_far_enough():
         return flow
