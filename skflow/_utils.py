@@ -192,6 +192,14 @@ def draw_shuffled(weight: NDArray, n: int, rng: np.random.Generator) -> NDArray:
     return order[draw_evenly(np.cumsum(weight[order]), n, rng)]
 
 
+def order_within_blocks(n: int, rng: np.random.Generator) -> NDArray:
+    """An order of n rows of an even sequence in which every k-th row is no longer in one half.
+
+    Rows are shuffled in blocks of 64, so the first rows are spread as evenly as before.
+    """
+    return np.argsort(np.arange(n) // 64 + rng.random(n))
+
+
 def call_for_rows(
     draw: Callable[[int, np.random.Generator], ArrayLike],
     n: int,

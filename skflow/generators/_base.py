@@ -30,6 +30,7 @@ from skflow._utils import (
     is_auto,
     lookup,
     make_generator,
+    order_within_blocks,
     refuse_source_as_y,
     unfitted_on_failure,
     unwrap_source,
@@ -376,17 +377,17 @@ class BaseGenerator(GeneratorTraining):
         Returns
         -------
         samples : ndarray of shape (n_samples, n_features)
-            New rows. Those of a prior that has a name are mapped from a scrambled Sobol sequence,
-            so together they stand for the distribution better than independent rows would; draws of
-            other seeds are independent of them. With ``X_source`` at ``fit`` they are mapped source
-            rows, none twice before all have been drawn.
+            New rows. Those of a prior that has a name are mapped from a scrambled and shuffled
+            Sobol sequence, so together they stand for the distribution better than independent rows
+            would; draws of other seeds are independent of them. With ``X_source`` at ``fit`` they
+            are mapped source rows, none twice before all have been drawn.
         """
         check_is_fitted(self)
         n_samples = check_count(n_samples, name="n_samples")
         rng = self._rng() if random_state is None else make_generator(random_state)
         with compute_threads(self.n_jobs):  # BLAS may round otherwise on several threads
             xi = draw_spread(self._prior, self._learner.frame.axes, n_samples, rng)
-        return self._generate(xi).astype(self._target.dtype)
+        return self._generate(xi[order_within_blocks(len(xi), rng)]).astype(self._target.dtype)
 
     def score(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> float:
         """Minus the energy distance between target rows and samples: higher is better.

@@ -34,6 +34,7 @@ from skflow._utils import (
     lookup,
     make_generator,
     means_and_deviations,
+    order_within_blocks,
     positive_weights,
     refuse_source_as_y,
     unfitted_on_failure,
@@ -381,9 +382,9 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
         -------
         samples : ndarray of shape (n_samples, n_features)
             New rows. At least ``n_reference`` are moved together, given the target's marginal
-            distributions (``match_marginals``), and the first n returned. With ``X_source`` at
-            ``fit`` they are moved reference rows instead, as ``transform`` moves them, none twice
-            before all have been drawn.
+            distributions (``match_marginals``), and the first n returned, shuffled. With
+            ``X_source`` at ``fit`` they are moved reference rows instead, as ``transform`` moves
+            them, none twice before all have been drawn.
 
         Raises
         ------
@@ -410,7 +411,7 @@ class BaseSampler(OneToOneFeatureMixin, ParticleFlow):
             return self._end(Y, view)
         Y = self._matched(Y) if self.match_marginals else Y
         self._warn_if_not_arrived(Y)
-        return Y[:n_samples]
+        return Y[order_within_blocks(len(Y), rng)[:n_samples]]
 
     def _sample_given(self, n: int, rng: np.random.Generator, given: Any) -> NDArray:
         """Draw rows that have given values in some columns."""
