@@ -744,16 +744,50 @@ def test_rows_on_one_point_are_missing_all_or_none(n_above):
 
 
 def test_atoms_are_values_of_columns_not_coordinates():
-    """Cities lie in states: no city and its state come together, but coordinates of them do."""
+    """Values of categories, which single coordinates of several levels may share."""
+    rng = np.random.default_rng(0)
+    city = rng.integers(12, size=600)
+    names = pd.Series([f"c{i:02d}" for i in city])
+    table = pd.DataFrame({"city": names, "tax": rng.exponential(size=600)})
+    assert TableEncoder(table).atoms == []
+    table["city"] = names.where(city < 9, "c09")
+    table["tax"] = table["tax"].where(city < 9, 0.0)
+    (atom,) = TableEncoder(table).atoms
+    assert atom.share == pytest.approx((city >= 9).mean())
+    assert len(atom.columns) == 9 + 1
+
+
+def test_what_another_column_determines_needs_no_atom():
     city = np.random.default_rng(0).integers(12, size=600)
     table = pd.DataFrame(
         {"city": [f"c{i:02d}" for i in city], "state": [f"s{i // 3}" for i in city]}
     )
-    assert TableEncoder(table).atoms == []
-    table["city"] = table["city"].where(city < 9, "c09")  # the only one of its state
-    (atom,) = TableEncoder(table).atoms
-    assert atom.share == pytest.approx((city >= 9).mean())
-    assert len(atom.columns) == 9 + 3
+    encoder = TableEncoder(table)
+    assert list(encoder.dependencies) == ["state"]
+    assert encoder.atoms == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_gathered_on_an_atom_leave_the_others_their_shares(seed):
+    """A degree comes with four years and with nothing else; three years have kept their share."""
+
+    def draw(n, shares, seed):
+        rng = np.random.default_rng(seed)
+        years = rng.choice([2, 3, 4], size=n, p=shares)
+        plan = np.where(years == 4, "full", rng.choice(["part", "none"], size=n))
+        columns = {"years": years, "degree": (years == 4).astype(int), "plan": plan}
+        flags = {f"flag{j}": rng.integers(2, size=n) for j in range(12)}
+        return pd.DataFrame(columns | flags)
+
+    target, source = draw(800, [0.1, 0.1, 0.8], seed), draw(800, [0.4, 0.2, 0.4], 100 + seed)
+    transport = TableTransport(random_state=seed).fit(target)
+    for table in (transport.transform(source), transport.sample(2500)):
+        is_four = table["years"] == 4
+        assert (is_four == (table["degree"] == 1)).all()
+        assert (is_four == (table["plan"] == "full")).all()
+        for column in ("years", "plan"):
+            found, share = (t[column].value_counts(normalize=True) for t in (table, target))
+            assert found.sub(share, fill_value=0).abs().max() < 0.02
 
 
 def test_samples_have_the_targets_shares():

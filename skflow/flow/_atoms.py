@@ -24,6 +24,7 @@ MOST_SHARE = 0.99  # and up to which: more is a constant column
 VALUES = 3  # values of a column that are looked at, the commonest ones
 TOGETHER = 0.95  # share of the rows with either of two values that have both, if they go together
 APART = 0.5  # share of the rows without both that have neither: two frequent values meet by chance
+EVIDENCE = 20  # rows that would lack a value by chance, if none does and so others imply it
 ATOM_ROWS = 20_000  # rows among which joint atoms are looked for
 
 
@@ -58,7 +59,9 @@ class JointAtom:
         return np.linalg.norm(Y[:, self.columns] - self.values, axis=1)
 
 
-def joint_atoms(X: NDArray, weight: NDArray | None = None) -> list[JointAtom]:
+def joint_atoms(
+    X: NDArray, weight: NDArray | None = None, n_draws: float | None = None
+) -> list[JointAtom]:
     """Find what columns share together, the largest shares first.
 
     Parameters
@@ -67,11 +70,13 @@ def joint_atoms(X: NDArray, weight: NDArray | None = None) -> list[JointAtom]:
         The target's rows.
     weight : ndarray of shape (n_rows,), default=None
         Their weights.
+    n_draws : float, default=None
+        Number of rows that the weights stand for; None is one each.
 
     Returns
     -------
     atoms : list of JointAtom
-        No column's value is in two of them.
+        Values, each with the values of other columns that it implies.
 
     Examples
     --------
@@ -84,6 +89,7 @@ def joint_atoms(X: NDArray, weight: NDArray | None = None) -> list[JointAtom]:
     ([0, 1], [0.0, 0.0], 0.4)
     """
     stride = -(-len(X) // ATOM_ROWS)
+    n_draws = (n_draws or len(X)) / stride
     X = X[::stride]
     w = np.ones(len(X)) if weight is None else weight[::stride].astype(np.float64)
     w = w / w.sum()
@@ -95,15 +101,25 @@ def joint_atoms(X: NDArray, weight: NDArray | None = None) -> list[JointAtom]:
     both = (has * w[:, None]).T @ has
     either = share[:, None] + share - both
     together = (both >= TOGETHER * either) & (1 - either >= APART * (1 - both))
+    implies = _implications(share, both, n_draws)
     atoms: list[JointAtom] = []
     is_free = np.ones(len(column), bool)
     for k in np.argsort(-share, kind="stable"):
-        member = np.flatnonzero(together[k] & is_free & is_free[k])
+        member = together[k] & is_free & is_free[k]
         if len(np.unique(column[member])) > 1:
             is_free[member] = False
+            member = np.flatnonzero(member | implies[k])
             atom_share = float(w @ has[:, member].all(axis=1))
             atoms.append(JointAtom(column[member], value[member], atom_share))
     return atoms
+
+
+def _implications(share: NDArray, both: NDArray, n_draws: float) -> NDArray:
+    """Whether all rows with one value have another one, which others have not."""
+    lack = share[:, None] - both  # rows that have k and not j
+    others_lack = 1 - (share - both) / (1 - share[:, None])
+    expected = n_draws * others_lack * share[:, None]  # if they met by chance
+    return (lack < 0.5 / n_draws) & (expected >= EVIDENCE)
 
 
 def _common_values(X: NDArray, weight: NDArray) -> tuple[NDArray, NDArray]:

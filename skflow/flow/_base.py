@@ -165,7 +165,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, NamedPartsMixin, ABC):
         self._n_draws = count_draws(weight, len(X))
         X, weight = distinct_rows(X, weight)  # a weighted summary of X is the same target
         self._marginals = marginals_of(X, weight, self._n_draws)
-        self._atoms = joint_atoms(X, weight)
+        self._atoms = joint_atoms(X, weight, self._n_draws)
         self.center_ = weight @ X.astype(np.float64)
         self._target, self._weight = (X - self.center_).astype(X.dtype), weight
         self.schedule_ = clone(self._make_schedule(self.schedule))

@@ -9,7 +9,8 @@ the rows is that of the flow.
 
 A value that several target rows share is an *atom*. Between two values of which none is an atom
 quantiles are interpolated; beside an atom they are steps, so that nothing appears between the atom
-and the next value.
+and the next value. Rows that are on an atom already, because they were gathered there, stay on it,
+and the others get what is left of the distribution.
 
 References
 ----------
@@ -22,7 +23,7 @@ Inference 143.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -187,8 +188,37 @@ class Marginal:
         energy, floor = np.stack([(G - F) ** 2, F * (1 - F) / n]) @ np.diff(edges)
         return bool(energy > floor)
 
+    def left_by(self, y: NDArray, weight: NDArray | None = None) -> tuple[NDArray, Marginal]:
+        """Find the rows that are on an atom already, and what they leave of the distribution.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_rows,)
+            Values of moved rows.
+        weight : ndarray of shape (n_rows,), default=None
+            Their weights, summing to one.
+
+        Returns
+        -------
+        is_held : ndarray of bool, shape (n_rows,)
+            Rows on an atom; none, if all rows are, or if they leave nothing.
+        left : Marginal
+            The distribution of all others.
+        """
+        is_held = np.isin(y, self.values[self.is_atom])
+        if is_held.any() and not is_held.all():
+            place = np.searchsorted(self.values, y[is_held])
+            w = None if weight is None else weight[is_held]
+            taken = np.bincount(place, w, len(self.values)) / (len(y) if weight is None else 1)
+            share = self.share - taken
+            some = np.where(taken > 0, share > 1 / len(y), True)  # less than a row is rounding
+            if some.any():
+                share = share[some] / share[some].sum()
+                return is_held, Marginal(self.values[some], share, self.is_atom[some])
+        return np.zeros(len(y), bool), self
+
     def map_from(self, y: NDArray, weight: NDArray | None = None) -> MonotoneMap:
-        """The monotone map that gives rows the distribution of this column.
+        """The map that gives rows the distribution of this column, and leaves those on its atoms.
 
         Parameters
         ----------
@@ -202,16 +232,19 @@ class Marginal:
         map : MonotoneMap
             Equal values have equal images.
         """
+        is_held, left = self.left_by(y, weight)
+        y, weight = y[~is_held], None if weight is None else weight[~is_held]
         knots, place = np.unique(y, return_inverse=True)
         count = np.bincount(place, weights=weight)
-        level = (np.cumsum(count) - count / 2) / (len(y) if weight is None else 1)
-        values = self.quantile(level)
-        return MonotoneMap(knots, values, np.isin(values, self.values[self.is_atom]))
+        level = (np.cumsum(count) - count / 2) / (len(y) if weight is None else weight.sum())
+        values, atoms = left.quantile(level), self.values[self.is_atom]
+        held = atoms if is_held.any() else atoms[:0]
+        return MonotoneMap(knots, values, np.isin(values, atoms), held)
 
 
 @dataclass(frozen=True)
 class MonotoneMap:
-    """A non-decreasing function of one column, known at some knots.
+    """A non-decreasing function of one column, known at some knots; single values may be held.
 
     Parameters
     ----------
@@ -221,6 +254,8 @@ class MonotoneMap:
         Their images.
     is_atom : ndarray of bool, shape (n_knots,)
         Which of the images are atoms.
+    held : ndarray of shape (n_held,), default=()
+        Values that are their own image, in ascending order.
 
     Examples
     --------
@@ -235,6 +270,7 @@ class MonotoneMap:
     knots: NDArray
     values: NDArray
     is_atom: NDArray
+    held: NDArray = field(default_factory=lambda: np.empty(0))
 
     def __call__(self, y: NDArray) -> NDArray:
         """Apply the map, to every value on its own.
@@ -255,7 +291,8 @@ class MonotoneMap:
         low, high = np.maximum(above - 1, 0), np.minimum(above, last)
         nearer = np.where(x[high] - y <= y - x[low], high, low)
         beside = self.is_atom[low] | self.is_atom[high]
-        return np.where(beside, self.values[nearer], np.interp(y, x, self.values))
+        matched = np.where(beside, self.values[nearer], np.interp(y, x, self.values))
+        return np.where(np.isin(y, self.held), y, matched) if len(self.held) else matched
 
 
 def marginals_of(
@@ -281,10 +318,12 @@ def match_marginals(Y: NDArray, marginals: Sequence[Marginal]) -> NDArray:
         Values between two neighbouring values of the target are interpolated, unless one of them
         is an atom; atoms come back as often as they are in the target.
     """
-    level = (np.arange(len(Y)) + 0.5) / len(Y)
-    matched = np.empty_like(Y)
-    for j, marginal in enumerate(marginals):
-        matched[np.argsort(Y[:, j], kind="stable"), j] = marginal.quantile(level)
+    matched = Y.copy()
+    for y, marginal in zip(matched.T, marginals, strict=True):
+        is_held, left = marginal.left_by(y)
+        rows = np.flatnonzero(~is_held)
+        level = (np.arange(len(rows)) + 0.5) / len(rows)
+        y[rows[np.argsort(y[rows], kind="stable")]] = left.quantile(level)
     return matched
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.linalg import helmert
 from scipy.special import softmax
 
-from skflow._utils import normalize_weights
+from skflow._utils import draw_rows, normalize_weights
 from skflow.tabular._codecs import CATEGORY_DITHER, Codec
 from skflow.tabular._frames import import_pandas
 
@@ -27,7 +27,8 @@ __all__ = ["Category"]
 
 MAX_CATEGORIES = 1000  # beyond that a column is no category
 CORNER_WIDTH = 32  # coordinates of more categories than that, whose corners are nearly orthogonal
-MATCH_ROWS = 2000  # rows that the offsets of categories are found on
+MATCH_CELLS = 100_000  # scores of rows for categories that offsets are found on
+MATCH_ROWS = 2000  # and fewest rows
 TEMPERATURES = np.geomspace(1, 0.01, 25)  # of the search for offsets, in deviations of the scores
 VANISHING = 1e-12  # least share of a category, and spread of the scores, that is computed with
 CHUNK_CELLS = 2**22  # scores of rows for categories that are in memory at a time
@@ -88,11 +89,19 @@ class Category(Codec):
         The smallest potentials of the semi-discrete optimal transport from rows to categories, by
         Sinkhorn updates at a falling temperature.
         """
-        stride = -(-len(block) // MATCH_ROWS)
-        scores = (block[::stride] @ self._corners[: self.n_levels].T).astype(np.float64)
-        share, offset = self._share[: self.n_levels], np.zeros(self.n_levels)
-        drawn = np.bincount(scores.argmax(axis=1), minlength=self.n_levels) / len(scores)
-        if self.n_levels < 2 or np.abs(drawn - share).max() < 1 / len(scores):
+        k, held = self.n_levels, self._held(block)
+        taken = np.bincount(held[held >= 0], minlength=k) / len(block)
+        share, offset = self._share[:k] - taken, np.zeros(k)
+        share[(taken > 0) & (share < 1 / len(block))] = 0  # less than a row is rounding
+        share = np.maximum(share, VANISHING)
+        block = block[held < 0]
+        if k < 2 or not len(block):
+            return offset
+        n = min(len(block), max(MATCH_CELLS // k, MATCH_ROWS))
+        block = draw_rows(block, n, np.random.default_rng(0))
+        scores, share = (block @ self._corners[:k].T).astype(np.float64), share / share.sum()
+        drawn = np.bincount(scores.argmax(axis=1), minlength=k) / len(scores)
+        if np.abs(drawn - share).max() < 1 / len(scores):
             return offset
         for temperature in TEMPERATURES * max(float(scores.std()), VANISHING):
             for _ in range(2):
@@ -101,11 +110,28 @@ class Category(Codec):
         return offset
 
     def decode(self, block: NDArray, match: NDArray | None = None) -> pandas.Series:
-        return self.values_of(self._nearest(block, 0.0 if match is None else match))
+        codes = self._nearest(block, 0.0 if match is None else match)
+        if match is not None:
+            held = self._held(block)
+            codes = np.where(held < 0, codes, held)
+        return self.values_of(codes)
 
     def values_of(self, codes: NDArray) -> pandas.Series:
         """The target's values at positions among them."""
         return self._values.iloc[codes].reset_index(drop=True)
+
+    def _held(self, block: NDArray) -> NDArray:
+        """Levels of the rows that are on a corner, because they were gathered there; -1 of others.
+
+        They keep their category, and the others get what is left of the shares.
+        """
+        held = np.full(len(block), -1)
+        if self.width:
+            rows = np.flatnonzero(np.isin(block[:, 0], self._corners[:, 0]))
+            codes = self._nearest(block[rows], 0.0)
+            is_held = (block[rows] == self._corners[codes]).all(axis=1)
+            held[rows[is_held]] = codes[is_held]
+        return held
 
     def _nearest(self, block: NDArray, offset: Any) -> NDArray:
         """The corner with the best score of every row, a part of the rows at a time."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow._utils import warn
+from skflow._utils import count_draws, warn
 from skflow.flow import MATCHED_ROWS, JointAtom, Marginal, gather, joint_atoms, radii_of
 from skflow.tabular._categories import Category
 from skflow.tabular._checks import check_finite, check_frame, quoted, shortened
@@ -166,11 +166,12 @@ class TableEncoder(PlainState):
         """What columns share together, such as zeros, or a "no" and what it implies.
 
         A category has no meaning in a single coordinate, but a number's value and absence have.
+        Columns that others determine are computed from these anyway.
         """
         parts: list[tuple[Hashable, NDArray]] = []  # column, and coordinates that mean something
         for column, block in self.blocks.items():
             places = np.arange(block.start, block.stop)
-            if column not in self.trends and len(places):
+            if not (column in self.trends or column in self.dependencies) and len(places):
                 is_whole = isinstance(self.codecs[column], Category)
                 parts += [(column, part) for part in ([places] if is_whole else places[:, None])]
         if not parts:
@@ -179,7 +180,7 @@ class TableEncoder(PlainState):
         Z, factors = self._coordinates(plain), np.random.default_rng(0).normal(size=self.width)
         codes = np.column_stack([(Z[:, part] * factors[part]).sum(axis=1) for _, part in parts])
         atoms = []
-        for atom in joint_atoms(codes, weight):
+        for atom in joint_atoms(codes, weight, count_draws(weight, len(codes))):
             row = np.flatnonzero((codes[:, atom.columns] == atom.values).all(axis=1))[0]
             columns = np.concatenate([parts[k][1] for k in atom.columns])
             if len({parts[k][0] for k in atom.columns}) > 1:

@@ -42,12 +42,12 @@ class NumberMatch:
     ----------
     values : MonotoneMap or None
         From coordinates to coordinates of the target; None leaves them.
-    missing : float
-        Coordinate of absence from which on a value is missing.
+    absence : MonotoneMap or None
+        The same for the coordinate that says whether a value is missing.
     """
 
     values: MonotoneMap | None
-    missing: float
+    absence: MonotoneMap | None
 
 
 class Number(Codec):
@@ -132,25 +132,31 @@ class Number(Codec):
 
     def match(self, block: NDArray) -> NumberMatch:
         """Learn from moved rows how to give them the target's distribution."""
-        limit = _limit(block[:, -1], self._share) if self.has_missing else np.inf
-        is_there = self._is_there(block, limit)
+        absence = self._absence.map_from(block[:, -1]) if self.has_missing else None
+        is_there = self._is_there(block, absence)
         if not self.n_values or not is_there.any():
-            return NumberMatch(None, limit)
-        return NumberMatch(self._marginal.map_from(block[is_there, 0]), limit)
+            return NumberMatch(None, absence)
+        return NumberMatch(self._marginal.map_from(block[is_there, 0]), absence)
 
-    def _is_there(self, block: NDArray, limit: float) -> NDArray:
-        return block[:, -1] <= limit if self.has_missing else np.ones(len(block), bool)
+    @property
+    def _absence(self) -> Marginal:
+        """Distribution of the coordinate that says whether a value is missing."""
+        values, share = np.array([0.0, 1.0]), np.array([1 - self._share, self._share])
+        return Marginal((values - self._share) / self._deviation, share, np.ones(2, bool))
+
+    def _is_there(self, block: NDArray, absence: MonotoneMap | None) -> NDArray:
+        if not self.has_missing:
+            return np.ones(len(block), bool)
+        flag = block[:, -1] if absence is None else absence(block[:, -1])
+        return flag < (0.5 - self._share) / self._deviation
 
     def decode(self, block: NDArray, match: NumberMatch | None = None) -> pandas.Series:
+        match = NumberMatch(None, None) if match is None else match
         y = block[:, 0] if self.n_values else np.zeros(len(block))
-        if match is not None and match.values is not None:
-            y = match.values(y)
-        values = self._restored(self._decoded(y))
+        values = self._restored(self._decoded(y if match.values is None else match.values(y)))
         if not self.has_missing:
             return values if self._share == 0 else values.where(np.zeros(len(values), bool))
-        middle = (0.5 - self._share) / self._deviation
-        is_there = self._is_there(block, middle if match is None else match.missing)
-        return values.where(is_there)
+        return values.where(self._is_there(block, match.absence))
 
     def _decoded(self, y: NDArray) -> NDArray:
         """Values at some coordinates: the target's own where only rounding tells them from one."""
@@ -198,13 +204,3 @@ class Number(Codec):
         if kind in "mM":
             return pandas.Series(whole.astype(self.dtype))
         return pandas.Series(whole, dtype=self.dtype)
-
-
-def _limit(flags: NDArray, share: float) -> float:
-    """The value that as near as possible to a share of some numbers exceed.
-
-    Rows gathered on a joint atom have one number, and all of them exceed a limit or none does.
-    """
-    limit = float(np.quantile(flags, 1 - share))
-    limits = limit, float(np.nextafter(flags.dtype.type(limit), -np.inf))
-    return min(limits, key=lambda limit: abs(np.mean(flags > limit) - share))

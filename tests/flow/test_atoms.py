@@ -24,6 +24,18 @@ def test_columns_that_share_a_value_are_found(seed):
 
 
 @every_seed
+def test_an_atom_has_what_it_implies_and_nothing_that_only_comes_often(seed):
+    rng = np.random.default_rng(seed)
+    X = half_zero(400, rng)
+    is_zero = X[:, 0] == 0
+    count = np.where(is_zero | (rng.random(400) < 0.3), 0.0, rng.poisson(3, 400) + 1.0)
+    often = np.where(rng.random(400) < 0.9, 0.0, 1.0)
+    (atom,) = joint_atoms(np.column_stack([X, count, often]))
+    assert atom.columns.tolist() == [0, 1, 3, 4]
+    assert atom.share == pytest.approx(is_zero.mean())
+
+
+@every_seed
 def test_a_weighted_summary_has_the_same_atoms(seed):
     X = half_zero(400, np.random.default_rng(seed), columns=(0, 1, 2, 3))
     rows, weight = np.unique(X, axis=0, return_counts=True)

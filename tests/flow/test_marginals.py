@@ -45,6 +45,33 @@ def test_atoms_keep_their_share_wherever_they_are(atom):
     assert not ((matched > gap[0]) & (matched < gap[1]) & (matched != atom)).any()
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_on_an_atom_stay_and_others_get_the_rest(seed):
+    """Rows that were gathered lie in the middle of others, which would share their ranks."""
+    rng = np.random.default_rng(seed)
+    x = np.where(rng.random(600) < 0.5, 1.0, rng.exponential(size=600))
+    y = rng.normal(1, 1, size=500)
+    y[: int(0.45 * 500)] = 1.0
+    match = Marginal.of(x).map_from(y)
+    for matched in (match(y), match_marginals(y[:, None], [Marginal.of(x)])[:, 0]):
+        assert (matched[y == 1] == 1).all()
+        assert (matched == 1).mean() == pytest.approx((x == 1).mean(), abs=1 / 500)
+        order = np.argsort(y[y != 1])
+        assert (np.diff(matched[y != 1][order]) >= 0).all()
+    np.testing.assert_array_equal(match(y[::7]), match(y)[::7])
+    assert match(np.array([1.0])) == 1  # and those of rows that come later
+
+
+def test_weighted_rows_on_an_atom_leave_the_same_as_repeated_ones():
+    rng = np.random.default_rng(0)
+    marginal = Marginal.of(np.where(rng.random(600) < 0.5, 1.0, rng.exponential(size=600)))
+    y, count = rng.normal(size=200), rng.integers(1, 4, size=200)
+    y[:60] = 1.0
+    weighted = marginal.map_from(y, count / count.sum())(y)
+    repeated = marginal.map_from(np.repeat(y, count))(y)
+    np.testing.assert_allclose(weighted, repeated, atol=1e-9)
+
+
 def test_a_map_of_some_rows_moves_others_each_on_its_own():
     rng = np.random.default_rng(0)
     x = np.where(rng.random(500) < 0.4, 0.0, rng.lognormal(size=500))
