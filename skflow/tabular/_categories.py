@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from skflow.tabular._noise import Uniform
 
-__all__ = ["Category"]
+__all__ = ["MAX_CATEGORIES", "Category", "offsets_of"]
 
 MAX_CATEGORIES = 1000  # beyond that a column is no category
 CORNER_WIDTH = 32  # coordinates of more categories than that, whose corners are nearly orthogonal
@@ -84,30 +84,18 @@ class Category(Codec):
         return np.where(strays[:, None], block, dithered)
 
     def match(self, block: NDArray) -> NDArray:
-        """Learn from moved rows what to add to every category's score, to reach its share.
-
-        The smallest potentials of the semi-discrete optimal transport from rows to categories, by
-        Sinkhorn updates at a falling temperature.
-        """
+        """Learn from moved rows what to add to every category's score, to reach its share."""
         k, held = self.n_levels, self._held(block)
         taken = np.bincount(held[held >= 0], minlength=k) / len(block)
-        share, offset = self._share[:k] - taken, np.zeros(k)
+        share = self._share[:k] - taken
         share[(taken > 0) & (share < 1 / len(block))] = 0  # less than a row is rounding
         share = np.maximum(share, VANISHING)
         block = block[held < 0]
         if k < 2 or not len(block):
-            return offset
+            return np.zeros(k)
         n = min(len(block), max(MATCH_CELLS // k, MATCH_ROWS))
         block = draw_rows(block, n, np.random.default_rng(0))
-        scores, share = (block @ self._corners[:k].T).astype(np.float64), share / share.sum()
-        drawn = np.bincount(scores.argmax(axis=1), minlength=k) / len(scores)
-        if np.abs(drawn - share).max() < 1 / len(scores):
-            return offset
-        for temperature in TEMPERATURES * max(float(scores.std()), VANISHING):
-            for _ in range(2):
-                drawn = softmax((scores + offset) / temperature, axis=1).mean(axis=0)
-                offset += temperature * (np.log(share) - np.log(np.maximum(drawn, VANISHING)))
-        return offset
+        return offsets_of(block @ self._corners[:k].T, share / share.sum())
 
     def decode(self, block: NDArray, match: NDArray | None = None) -> pandas.Series:
         codes = self._nearest(block, 0.0 if match is None else match)
@@ -145,6 +133,24 @@ class Category(Codec):
         if self._has_missing:
             codes[column.isna().to_numpy(bool)] = self.n_levels - 1
         return codes
+
+
+def offsets_of(scores: NDArray, share: NDArray) -> NDArray:
+    """What to add to scores of rows, (n_rows, n_levels), so that the best ones have given shares.
+
+    The smallest potentials of the semi-discrete optimal transport from rows to levels, by Sinkhorn
+    updates at a falling temperature.
+    """
+    scores, k = scores.astype(np.float64), len(share)
+    offset, share = np.zeros(k), np.maximum(share, VANISHING)
+    drawn = np.bincount(scores.argmax(axis=1), minlength=k) / len(scores)
+    if np.abs(drawn - share).max() < 1 / len(scores):
+        return offset
+    for temperature in TEMPERATURES * max(float(scores.std()), VANISHING):
+        for _ in range(2):
+            drawn = softmax((scores + offset) / temperature, axis=1).mean(axis=0)
+            offset += temperature * (np.log(share) - np.log(np.maximum(drawn, VANISHING)))
+    return offset
 
 
 def _corners(k: int) -> NDArray:

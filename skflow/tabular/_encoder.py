@@ -13,6 +13,7 @@ from skflow._utils import count_draws, warn
 from skflow.flow import MATCHED_ROWS, JointAtom, Marginal, gather, joint_atoms, radii_of
 from skflow.tabular._categories import Category
 from skflow.tabular._checks import check_finite, check_frame, quoted, shortened
+from skflow.tabular._combinations import Combinations, combinations
 from skflow.tabular._frames import import_pandas
 from skflow.tabular._glances import almost_numbers, looks_like_dates
 from skflow.tabular._kinds import Kind, kind_of
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Matches", "TableEncoder"]
 
+TOLD_APART = 0.1  # share of their own coordinates that rows keep which then share a value
+
 
 @dataclass(frozen=True)
 class Matches:
@@ -45,10 +48,13 @@ class Matches:
         Distances within which rows are gathered on the encoder's atoms.
     columns : dict
         By column, what its codec's ``match`` returned.
+    offsets : list of ndarray
+        What to add to the scores of the encoder's combinations.
     """
 
     radii: list[float]
     columns: dict[Hashable, Any]
+    offsets: list[NDArray]
 
 
 class TableEncoder(PlainState):
@@ -84,6 +90,8 @@ class TableEncoder(PlainState):
         Distributions of these residuals, from `learn_residuals`.
     dependencies : dict of str to Dependency
         Categories that another column determines.
+    combinations : list of Combinations
+        Numbers of which few combinations occur.
     blocks : dict of str to slice
         The coordinates of every column; none where the target's column is constant.
     width : int
@@ -132,6 +140,7 @@ class TableEncoder(PlainState):
         self.trends: dict[Hashable, Trend] = {}
         self.residuals: dict[Hashable, Marginal] = {}
         self.dependencies: dict[Hashable, Dependency] = {}
+        self.combinations: list[Combinations] = []
         if not other:
             self._relate(plain, weight, kept)
         self._place_blocks()
@@ -150,6 +159,7 @@ class TableEncoder(PlainState):
         self.trends = trends(self.codecs, plain, free, weight)
         free = [c for c in free if c not in self.trends]
         self.dependencies = dependencies(self.codecs, plain, free, kept)
+        self.combinations = combinations(self.codecs, plain, free, weight)
 
     def _place_blocks(self) -> None:
         """Give every column the coordinates after those of the column before."""
@@ -381,7 +391,21 @@ class TableEncoder(PlainState):
         }
         for c, residuals in self.residuals.items():
             columns[c] = residuals.map_from(Z[:, self.blocks[c].start])
-        return Matches(radii, columns)
+        offsets = [some.match(self._together(some, Z, columns)) for some in self.combinations]
+        return Matches(radii, columns, offsets)
+
+    def _together(self, some: Combinations, Z: NDArray, known: Mapping[Hashable, Any]) -> NDArray:
+        """Coordinates of columns of which few combinations occur, before they become one.
+
+        They have the target's distributions, and rows that share a value are told apart.
+        """
+        columns = []
+        for c in some.names:
+            number, block = self.codecs[c], Z[:, self.blocks[c]]
+            assert isinstance(number, Number)
+            y = number.matched(block, known.get(c))
+            columns.append(y + TOLD_APART * (block[:, 0] - y))
+        return np.column_stack(columns)
 
     def decode(self, Z: NDArray, matches: Matches | None = None) -> pandas.DataFrame:
         """Return the table whose rows lie nearest to some coordinates.
@@ -400,8 +424,9 @@ class TableEncoder(PlainState):
         """
         if matches is not None:
             Z = gather(Z, self.atoms, matches.radii)
-        known = {} if matches is None else matches.columns
-        plain = self._decoded(Z, known)
+        matches = matches or Matches([], {}, [np.zeros(1)] * len(self.combinations))
+        known = matches.columns
+        plain = self._decoded(Z, known, matches.offsets)
         codes = self._codes(plain) if self.trends else {}
         for c, trend in self.trends.items():
             residual = Z[:, self.blocks[c]].sum(axis=1)  # of no coordinates it is zero
@@ -419,9 +444,13 @@ class TableEncoder(PlainState):
         """The columns that are decoded from their own coordinates alone."""
         return [c for c in self.codecs if c not in self.relations and c not in self.trends]
 
-    def _decoded(self, Z: NDArray, matches: Mapping[Hashable, Any]) -> dict:
+    def _decoded(self, Z: NDArray, matches: Mapping[Hashable, Any], offsets: Sequence[Any]) -> dict:
         """Plain values of free columns, and of categories that others of them determine."""
         plain = {c: self.codecs[c].decode(Z[:, self.blocks[c]], matches.get(c)) for c in self._free}
+        for some, offset in zip(self.combinations, offsets, strict=True):
+            Y = some.nearest(self._together(some, Z, matches), offset)
+            for c, y in zip(some.names, Y.T, strict=True):
+                plain[c] = self.codecs[c].decode(y[:, None])
         categories = self._categories
         for c, dependency in self.dependencies.items():
             codes = dependency(categories, plain[dependency.name])

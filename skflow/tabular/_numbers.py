@@ -138,6 +138,11 @@ class Number(Codec):
             return NumberMatch(None, absence)
         return NumberMatch(self._marginal.map_from(block[is_there, 0]), absence)
 
+    def matched(self, block: NDArray, match: NumberMatch | None) -> NDArray:
+        """Coordinates of values, which have the target's distribution."""
+        y = block[:, 0] if self.n_values else np.zeros(len(block))
+        return y if match is None or match.values is None else match.values(y)
+
     @property
     def _absence(self) -> Marginal:
         """Distribution of the coordinate that says whether a value is missing."""
@@ -152,8 +157,7 @@ class Number(Codec):
 
     def decode(self, block: NDArray, match: NumberMatch | None = None) -> pandas.Series:
         match = NumberMatch(None, None) if match is None else match
-        y = block[:, 0] if self.n_values else np.zeros(len(block))
-        values = self._restored(self._decoded(y if match.values is None else match.values(y)))
+        values = self._restored(self._decoded(self.matched(block, match)))
         if not self.has_missing:
             return values if self._share == 0 else values.where(np.zeros(len(values), bool))
         return values.where(self._is_there(block, match.absence))
