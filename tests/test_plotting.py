@@ -353,7 +353,7 @@ def test_a_table_moved_on_the_way():
 def test_tables_without_a_common_column():
     with pytest.raises(ValueError, match="no column in common"):
         MarginalsDisplay.from_tables(pd.DataFrame({"a": [1]}), target=pd.DataFrame({"b": [1]}))
-    with pytest.raises(ValueError, match="'before' has not"):
+    with pytest.raises(ValueError, match="'before' does not have"):
         MarginalsDisplay.from_tables(frame(9, 0)[["size"]], target=frame(9, 1), columns=["kind"])
     with pytest.raises(ValueError, match="nothing to draw"):
         MarginalsDisplay.from_tables()
@@ -456,6 +456,15 @@ def test_categories_have_cramers_v_and_correlation_ratios():
     # Kruskal and Wallis's H without ties is (n - 1) η² of the ranks
     H = kruskal(*(x[a == value] for value in "xyz")).statistic
     assert matrix[0, 2] == pytest.approx(np.sqrt(H / 299))
+
+
+def test_the_sign_of_many_associations_is_seen_in_grey():
+    matrix = np.eye(12)
+    matrix[3, 1] = matrix[1, 3] = -0.7
+    matrix[5, 2] = matrix[2, 5] = 0.7
+    display = CorrelationDisplay({"target": matrix}, list(range(12))).plot()
+    (signs,) = display.ax_.collections
+    assert sorted(signs.get_offsets().tolist()) == [[1.0, 3.0], [3.0, 1.0]]
 
 
 def test_weighted_associations_are_those_of_repeated_rows():

@@ -15,7 +15,7 @@ from skflow.cli import main
 from skflow.metrics import energy_distance, energy_floor, nearest_neighbor_ratio
 from skflow.tabular._measures import Quality
 from skflow.tabular._report import _target_of
-from skflow.tabular._report_parts import _number
+from skflow.tabular._report_parts import _number, fit_lines
 from skflow.tabular._tells import Telling, tell_apart
 from skflow.tabular._verdict import verdict_on
 
@@ -244,6 +244,13 @@ def test_numbers_are_written_out_up_to_a_billion():
     assert [_number(x) for x in numbers] == expected
 
 
+def test_a_distance_that_only_rounding_left_is_zero():
+    figures = {"distances": np.array([[0.1, 0.2], [1e-32, 2e-31]])}
+    (_, whole), (_, constant) = fit_lines(Quality("", ["a"], [], ["after"], figures))
+    assert whole == ["0.1", "0.2", "2.00"]
+    assert constant == ["0", "0", "–"]
+
+
 # ---------------------------------------------------------------------------------- the verdict
 def quality(before, after, copy=1.0, scramble=1.0):
     figures = {
@@ -276,10 +283,10 @@ def test_the_verdict_gives_its_reasons():
     telling = Telling(0.81, 0.02, {"a": 0.2, "b": 0.1})
     verdict = verdict_on(quality(30, 1.14, scramble=2.0), telling, "the moved rows", "the target")
     fit, told, copy, cost = verdict.reasons
-    assert "is 1.1 times" in fit
+    assert "are 1.1 times as far from rows of the target" in fit
     assert "had not seen" in fit
-    assert "before it was 30 times" in fit
-    assert "by “a” and “b”: it puts 81% of pairs right" in told
+    assert "before the move they were 30 times as far" in fit
+    assert "by “a” and “b”: given one row of each, it is right in 81% of cases" in told
     assert "not copies" in copy
     assert "scrambled" in cost
 

@@ -26,6 +26,7 @@ __all__ = ["CorrelationDisplay", "associations"]
 CONSTANT_VARIANCE = 1e-12  # of ranks or indicators, up to which a column is constant
 SINGULAR = 1e-9  # eigenvalue over the largest, up to which it counts as zero
 NUMBERED = 9  # columns of a matrix whose figures are written into it
+MARKED = -0.1  # association, up to which a cell without a figure has a minus sign
 
 
 class CorrelationDisplay(Display):
@@ -33,7 +34,9 @@ class CorrelationDisplay(Display):
 
     Two columns of numbers have Spearman's rank correlation, a number and a category the correlation
     ratio η of the ranks, two categories Cramér's V. Rows with a missing value in either column are
-    left out; a pair of which one is constant has none, and its cell stays blank.
+    left out. A pair of which one is constant has no association, and its cell stays blank. Cells of
+    up to nine columns show the figure. With more columns a minus sign marks what is -0.1 or less,
+    because a color in grey does not tell its sign.
 
     Parameters
     ----------
@@ -166,6 +169,8 @@ class CorrelationDisplay(Display):
             panel.spines[:].set_visible(False)
             if len(names) <= NUMBERED:
                 _write_figures(panel, matrix)
+            else:
+                _mark_negative(panel, matrix)
         bar = self.figure_.colorbar(self.images_[title], ax=list(axes), shrink=0.7, pad=0.02)
         bar.outline.set_visible(False)
         bar.ax.tick_params(labelsize=8)
@@ -179,6 +184,13 @@ def _write_figures(panel: Any, matrix: NDArray) -> None:
             color = "white" if abs(value) > 0.6 else "black"
             text = f"{value:.2f}".replace("0.", ".").replace("-.00", ".00")
             panel.text(j, i, text, ha="center", va="center", fontsize=7, color=color)
+
+
+def _mark_negative(panel: Any, matrix: NDArray) -> None:
+    """A minus sign in cells that have too little room for figures."""
+    row, column = np.nonzero(matrix <= MARKED)
+    color = np.where(matrix[row, column] < -0.6, "white", "black")
+    panel.scatter(column, row, 150 / len(matrix), color, marker="_", linewidths=1)
 
 
 def associations(columns: Sequence[Column]) -> NDArray:

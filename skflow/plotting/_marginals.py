@@ -218,7 +218,7 @@ class MarginalsDisplay(Display):
             else:
                 line = {"linewidth": 2.0, **MARGINAL_LOOKS[name]}
                 panel.hlines(heights[name], place - 0.42, place + 0.42, label=name, **line)
-        is_long = sum(map(len, labels)) > 24
+        is_long = sum(map(len, labels)) > 24 or len(labels) * max(map(len, labels)) > 48
         shown = [literal(label, 14) for label in labels]
         turned = {"rotation": 30, "ha": "right"} if is_long else {}
         panel.set_xticks(place, shown, fontsize=8, color=INK, **turned)

@@ -177,5 +177,5 @@ class NearestNeighborDisplay(Display):
         reach = np.quantile(np.concatenate(list(self.distances.values())), FARTHEST)
         axis.set(xlabel="distance to the nearest target row", ylabel="share of rows at most so far")
         axis.set(xlim=(0, reach or 1.0), ylim=(0, 1.02))
-        open_frame(axis, loc="lower right")
+        open_frame(axis, loc="lower left", bbox_to_anchor=(0, 1))  # above the curves
         return self

@@ -22,6 +22,7 @@ __all__ = ["column_parts", "fit_lines", "neighbors"]
 MOST_COLUMNS = 24  # with a picture of their own
 MOST_CORRELATED = 20  # in the picture of correlations
 MOST_LEVELS = 6  # of a category, with a share of their own
+NO_DISTANCE = 1e-12  # of columns in standard deviations, up to which it is rounding
 
 Lines = list[tuple[Any, list[str]]]  # titles and cells
 
@@ -34,11 +35,16 @@ def fit_lines(quality: Quality) -> Lines:
     names = ["whole table", *quality.columns]
     figures = zip(names, quality.figures["distances"], quality.ratios, strict=True)
     for name, (floor, *distances), ratios in figures:
-        cells = [_number(floor)]
+        cells = [_distance(floor)]
         for distance, ratio in zip(distances, ratios, strict=True):
-            cells += [_number(distance), f"{ratio:.2f}" if np.isfinite(ratio) else "–"]
+            cells += [_distance(distance), f"{ratio:.2f}" if np.isfinite(ratio) else "–"]
         lines.append((name, cells))
     return lines
+
+
+def _distance(value: float) -> str:
+    """A distance; what rounding leaves of none is none."""
+    return _number(0.0 if abs(value) <= NO_DISTANCE else value)
 
 
 def _number(value: float) -> str:

@@ -83,8 +83,8 @@ def verdict_on(
         reasons.append(_on_cost(quality.figures["scramble"][0], kept))
         if not quality.is_held_out:
             reasons.append(
-                f"If the flow was fitted to these very rows of {others}, fresh ones would give "
-                "somewhat worse figures."
+                f"If the flow was fitted to these very rows of {others}, the moved rows are closer "
+                "to them than they are to rows that the flow has not seen."
             )
     if kept:
         levels = {name: min(level, 1 + (name == "copy")) for name, level in levels.items()}
@@ -117,30 +117,32 @@ def _on_fit(quality: Quality, subject: str, others: str) -> str:
     *before, after = quality.ratios[0]
     rows = f"rows of {others} that the flow had not seen" if quality.is_held_out else others
     sentence = (
-        f"The energy distance of {subject} to {rows} is {_times(after)} what as many fresh rows of "
-        f"{others} would show by chance"
+        f"{_upper(subject)} are {_times(after)} as far from {rows} as fresh rows of {others} would "
+        "be by chance (energy distance)"
     )
-    return f"{sentence}; before it was {_times(before[0])} that." if before else f"{sentence}."
+    if before:
+        sentence += f"; before the move they were {_times(before[0])} as far"
+    return f"{sentence}."
 
 
 def _times(ratio: float) -> str:
     if not np.isfinite(ratio):
-        return "a multiple of"
+        return "an unknown number of times"  # fresh rows are at no distance
     return f"{ratio:.1f} times" if ratio < 10 else f"{ratio:.0f} times"
 
 
 def _on_telling(telling: Telling, subject: str, others: str) -> str:
     share = (
-        f"it puts {telling.auc:.0%} of pairs right, where guessing gives 50% ± "
-        f"{telling.error:.0%} (area under the ROC curve)"
+        f"given one row of each, it is right in {telling.auc:.0%} of cases, where guessing is "
+        f"right in 50% ± {telling.error:.0%} (area under the ROC curve)."
     )
     if telling.is_paired:
-        share += "; less than half means that rows lie beside the rows that they were fitted to"
+        share += " Less than half means that rows lie close to the rows that they were fitted to."
     if not telling.is_clear:
-        return f"A classifier cannot reliably tell {subject} from {others}: {share}."
+        return f"A classifier cannot reliably tell {subject} from {others}: {share}"
     named = [str(name) for name in telling.columns][:3]
     by = f", mostly by {_quoted(named)}" if named else ""
-    return f"A classifier tells {subject} from {others}{by}: {share}."
+    return f"A classifier tells {subject} from {others}{by}: {share}"
 
 
 def _and(names: list[str]) -> str:
@@ -166,7 +168,7 @@ def _on_cost(ratio: float, kept: Sequence[str]) -> str:
         means = f"they are scrambled, or kept {_quoted(kept)} where the shortest way does not"
     else:
         means = "they are scrambled"
-    return f"Rows went {ratio:.2f} times as far as the shortest way to the same result: {means}."
+    return f"Rows moved {ratio:.2f} times as far as the shortest way to the same result: {means}."
 
 
 def _on_kept(kept: Sequence[str], others: str) -> str:
