@@ -233,7 +233,7 @@ def test_missing_values_are_values():
     [
         ({"agee": 1}, "given names 'agee'"),
         ({}, "given is empty"),
-        ({"kind": "none"}, "'none'.* of 'kind', which the target has not"),
+        ({"kind": "none"}, "'none'.* of 'kind', which the target does not have"),
         ({"kind": "never"}, "'never'.* of 'kind'"),
         ({"age": "a"}, "does not fit"),
         ({"age": np.inf}, "infinite"),

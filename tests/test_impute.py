@@ -228,7 +228,7 @@ def test_bad_input():
         TableTransport(generator).fit(table).impute(table)
     kinds = pd.DataFrame({"kind": ["a", "b"] * 30, "x": range(60)})
     other = kinds.assign(kind="c", x=kinds["x"].mask(kinds["x"] > 50))
-    with pytest.warns(UserWarning, match=r"'kind' has values that the target's has not"):
+    with pytest.warns(UserWarning, match=r"'kind' has values that the target does not have"):
         TableTransport(random_state=0).fit(kinds).impute(pd.concat([kinds, other]))
 
 

@@ -318,7 +318,7 @@ def _run(argv: Sequence[str] | None) -> None:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", UserWarning)
         # of which there is a note, with the file's name
-        for told in ("source's column .* that the target's has not", "column .* look like dates"):
+        for told in ("source's column .* that the target does not", "column .* look like dates"):
             warnings.filterwarnings("ignore", message=told)
         notes: list[str] = []
 

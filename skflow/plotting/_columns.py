@@ -87,7 +87,7 @@ def read_columns(
         absent = {n: [c for c in chosen if c not in names] for n, names in known.items()}
         for name, missing in absent.items():
             if missing:
-                raise ValueError(f"columns names {missing}, which the table '{name}' has not.")
+                raise ValueError(f"columns names {missing}, which table '{name}' does not have.")
     if not chosen:
         raise ValueError(f"the tables {', '.join(frames)} have no column in common.")
     return {

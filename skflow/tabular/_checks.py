@@ -158,11 +158,14 @@ def check_known(X: pandas.DataFrame, *, columns: list, by: list, condition_on: l
             )
     both = [name for name in columns if name in by]
     if both:
-        raise ValueError(f"{quoted(both)} is in columns and in by: rows do not leave their group.")
+        raise ValueError(
+            f"{quoted(both)} is in columns and also in by: name each column in one of them only."
+        )
     both = [name for name in condition_on if name in (*columns, *by)]
     if both:
         raise ValueError(
-            f"{quoted(both)} is in condition_on and in columns or by: a column moves, or stays."
+            f"{quoted(both)} is in condition_on and also in columns or by: name each column in "
+            "one of them only."
         )
     if not columns:
         raise ValueError("target has no column to move.")

@@ -323,7 +323,7 @@ def _column_as_in_target(column: pandas.Series, target: pandas.Series, kind: Kin
         why = f"which the target's dtype {target.dtype} cannot hold."
     else:
         unknown = [value for value in present.unique() if not is_there.isin([value]).any()]
-        why = f"which the target has not. Known: {quoted(list(is_there.unique()))}."
+        why = f"which the target does not have. Known: {quoted(list(is_there.unique()))}."
     if unknown:
         raise ValueError(f"given has the value(s) {quoted(unknown)} of {name!r}, {why}")
     return kind.write(plain)

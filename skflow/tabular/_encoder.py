@@ -345,8 +345,8 @@ class TableEncoder(PlainState):
                 continue  # constant in the target, and so in the result
             warn(
                 shortened(
-                    f"source's column {column!r} has values that the target's has not, "
-                    f"{quoted(values)}: such rows end among the target's values."
+                    f"source's column {column!r} has values that the target does not have, "
+                    f"{quoted(values)}: rows with these values get values of the target."
                 )
             )
 
