@@ -125,7 +125,7 @@ def quote_trailing_underscores(
 
 def close_doctests(app: Any, name: str, source: list[str]) -> None:
     """Drop the blank line that ends a doctest, which must not show."""
-    source[0] = source[0].replace("\n\n```\n", "\n```\n")
+    source[0] = re.sub(r"\n\n( *```)\n", r"\n\1\n", source[0])
 
 
 def find_in_any_module(app: Any, env: Any, node: nodes.Element, shown: nodes.Node) -> Any:
