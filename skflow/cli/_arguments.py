@@ -39,11 +39,11 @@ examples, to be run in a copy of the repository:
   # 500 new penguins
   skflow sample examples/data/penguins_dream.csv -n 500 --ignore rowid -o new.csv
 
-  # the same by a generator: worth its training for very many rows
+  # very many new rows: a generator takes time to train, and is then fast
   skflow sample examples/data/penguins_dream.csv -n 100000 --generator --ignore rowid \\
       --no-report -o new.csv
 
-  # the same with a report to show: figures, shares, what still differs
+  # the first one with a report: figures, shares, what still differs
   skflow transport examples/data/penguins_biscoe.csv examples/data/penguins_dream.csv \\
       --ignore rowid -o moved.csv --report report.html
 
@@ -54,20 +54,21 @@ examples, to be run in a copy of the repository:
 
 NUMBERS = """\
 what the numbers mean:
-  before, after  energy distance to the target, before and after moving: 0 where two distributions
+  before, after  energy distance to the target, before and after moving: 0 if two distributions
                  agree. Columns are first scaled to variance 1, so that units do not matter.
                  transport and sample measure to held-out thirds of the target, compare to all of
                  it, so their floors differ.
-  floor          the distance that as many fresh rows of the target would show, by chance alone.
+  floor          the distance that fresh rows of the target, as many, would show by chance alone.
   x floor        the distance as a multiple of the floor: about 1 is as good as it gets. Chance can
                  change the figure of a single comparison by half of it and more.
   p              compare: how often chance alone makes two tables differ as much as these do, by
-                 1000 random divisions of the rows of both. Columns are tests of their own, adjusted
-                 (Holm): all of p <= 0.05 differ, with at most 5 % risk that any does not.
-  copy           how near the new rows are to target rows, against how near those are to each
-                 other: 0 for copies, about 1 for fresh rows.
-  scramble       how far rows were moved, against the shortest way to the same result: 1 is the
-                 shortest. Handing out target rows at random would fit, too, but scramble.
+                 1000 random divisions of the rows of both. Each column has a test, and its p is
+                 adjusted for the number of columns (Holm): if columns with p <= 0.05 are said to
+                 differ, the risk that one of them does not is at most 5 %.
+  copy           distance of the new rows to their nearest target rows, divided by the same distance
+                 of fresh rows (compare: of target rows): 0 for copies, about 1 for fresh rows.
+  scramble       distance that rows were moved, divided by the shortest way to the same result: 1 is
+                 the shortest. Target rows in random order would fit, too, but have a high ratio.
 """
 
 
@@ -112,20 +113,20 @@ def make_parser(
 
 def _add_transport_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("source", type=Path, metavar="SOURCE", help="the rows that are moved")
-    command.add_argument("target", type=Path, metavar="TARGET", help="where they are moved to")
+    command.add_argument("target", type=Path, metavar="TARGET", help="the rows to move onto")
     command.add_argument(
         "--condition-on",
         type=_names,
         default=[],
         metavar="COL,...",
-        help="keep COL as it is; the others end as the target has them given COL",
+        help="keep COL as it is, and give the others the target's distribution given COL",
     )
     _add_chunk_options(command)
     _add_flow_options(command)
 
 
 def _add_sample_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("target", type=Path, metavar="TARGET", help="what they are to be like")
+    command.add_argument("target", type=Path, metavar="TARGET", help="the rows to resemble")
     command.add_argument("-n", type=_integer(1), required=True, metavar="N", help="number of rows")
     _add_flow_options(command)
 
@@ -148,7 +149,7 @@ COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = 
 def _add_flow_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("-o", "--output", type=Path, required=True, metavar="OUT", help="the file to write")
-    add("--by", type=_names, default=[], metavar="COL,...", help="stay within groups of equal COL")
+    add("--by", type=_names, default=[], metavar="COL,...", help="treat groups of COL separately")
     add(
         "--steps",
         type=_integer(1),
@@ -192,7 +193,7 @@ def _add_chunk_options(command: argparse.ArgumentParser) -> None:
         "tables larger than memory",
         "Without --chunk-rows all rows are moved together, as one population. With it a flow of\n"
         "some rows of both tables, drawn at random, is run once, and every row is then moved\n"
-        "through it on its own. Memory is that of a chunk, whose size does not change the result.",
+        "through it on its own. Memory is that of a chunk. The size of chunks changes no result.",
     )
     chunks.add_argument(
         "--chunk-rows",
@@ -204,8 +205,8 @@ def _add_chunk_options(command: argparse.ArgumentParser) -> None:
         "--reference-rows",
         type=_integer(10),
         metavar="N",
-        help="rows of either table (of every group of --by) that the flow is made of: more fit "
-        f"better, and take longer in proportion (default: {REFERENCE_ROWS})",
+        help="rows of either table (of every group of --by) that the flow is made of: more rows "
+        f"fit better, and take more time in proportion (default: {REFERENCE_ROWS})",
     )
 
 
@@ -214,22 +215,22 @@ def _add_column_options(command: argparse.ArgumentParser) -> None:
     add(
         "--columns", type=_names, default=[], metavar="COL,...", help="only these columns take part"
     )
-    add("--ignore", type=_names_or_none, default=[], metavar="COL,...", help="these columns do not")
+    add("--ignore", type=_names_or_none, default=[], metavar="COL,...", help="leave these out")
     add(
         "--seed",
         type=_integer(0, 2**32 - 1),
         default=0,
         metavar="N",
-        help="of all randomness (default: 0)",
+        help="seed of all that is drawn at random (default: 0)",
     )
 
 
 def _add_text_options(command: argparse.ArgumentParser) -> None:
     text = command.add_argument_group(
         "text files",
-        "For all that are read; without these options each file's first lines and its numbers\n"
-        "tell. What is written has the marks of SOURCE, or of TARGET for new rows, and is in\n"
-        "UTF-8. In columns of numbers NA, NaN, nan, null, None, N/A and #N/A are missing values.",
+        "These options apply to all files that are read. Without them the command finds out how\n"
+        "each file is written. The output has the marks of SOURCE, or of TARGET for new rows, and\n"
+        "is in UTF-8. In columns of numbers NA, NaN, nan, null, None, N/A and #N/A are missing.",
     )
     text.add_argument(
         "--sep",
@@ -238,13 +239,13 @@ def _add_text_options(command: argparse.ArgumentParser) -> None:
         help="what separates columns: ',', ';', tab, '|' or another mark",
     )
     text.add_argument(
-        "--decimal", choices=[".", ","], metavar="MARK", help="what precedes decimals: '.' or ','"
+        "--decimal", choices=[".", ","], metavar="MARK", help="the decimal mark: '.' or ','"
     )
     text.add_argument(
         "--encoding",
         type=_encoding,
         metavar="NAME",
-        help="of files that are not in UTF-8 and do not begin with a byte-order mark: latin-1, "
+        help="encoding of files that are not in UTF-8 and have no byte-order mark: latin-1, "
         "cp1252, ...",
     )
 
