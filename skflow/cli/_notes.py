@@ -67,8 +67,8 @@ def note_given(args: argparse.Namespace) -> None:
     """
     _note(
         args,
-        f"columns are moved given {join(args.condition_on)}: where the source has other values of "
-        "these than the target, it is right that moved rows stay apart from the target's",
+        f"columns are moved given {join(args.condition_on)}: if these are distributed differently "
+        "in the two tables, moved rows rightly differ from the target",
     )
 
 

@@ -402,4 +402,4 @@ def _number(column: int | str, n: int, names: list[str] | None) -> int:
     if not isinstance(column, str) and -n <= column < n:
         return int(column) % n
     known = f"0 to {n - 1}" if names is None else ", ".join(map(repr, names))
-    raise ValueError(f"columns names {column!r}, which there is not. Known: {known}.")
+    raise ValueError(f"columns names {column!r}, which the rows do not have. Known: {known}.")
