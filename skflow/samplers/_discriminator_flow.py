@@ -77,7 +77,7 @@ class DiscriminatorFlowSampler(BaseSampler):
     random_state : int, RandomState instance or None, default=None
         Seed of everything that is drawn.
     condition_on : list of int or str, default=None
-        Columns that stay as they are; the others end as they are in the target given these.
+        Columns that stay as they are; the others get the target's distribution given these.
 
     Attributes
     ----------

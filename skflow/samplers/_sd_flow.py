@@ -23,11 +23,11 @@ class SDFlowSampler(FieldSampler):
 
     .. math:: y ← y + η_k \, σ_k² (∇ \log p(z; σ_k) - ∇ \log q(z; σ_k)), \qquad z = y + σ_k ε
 
-    ``fit`` learns the target p; ``transform`` moves a batch of source rows q, which is *one
-    population*: a row's way depends on the rows it is moved with. With ``fit(X, X_source=...)``
-    the flow is run at once and frozen, and ``transform`` moves every row on its own. ``sample``
-    moves rows of a base distribution. Every "auto" is a function of the target (and of the field),
-    so that shifting or uniformly scaling both tables does the same to the result.
+    ``fit`` learns the target p, and ``transform`` moves source rows q. The rows of a call are *one
+    population*: the result of a row depends on the rows that it is moved with. With ``fit(X,
+    X_source=...)`` the flow is run at once and frozen, and ``transform`` moves every row on its
+    own. ``sample`` moves rows of a base distribution. Every "auto" depends on the target (and on
+    the field) only, so shifting or uniformly scaling both tables does the same to the result.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class SDFlowSampler(FieldSampler):
     random_state : int, RandomState instance or None, default=None
         Seed of everything that is drawn.
     condition_on : list of int or str, default=None
-        Columns that stay as they are; the others end as they are in the target given these.
+        Columns that stay as they are; the others get the target's distribution given these.
 
     Attributes
     ----------

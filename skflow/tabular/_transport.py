@@ -63,24 +63,25 @@ def _make_flow(spec: Any) -> Any:
 class TableTransport(PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     r"""Move the rows of one data frame onto another, whatever their columns hold.
 
-    ``fit`` learns the target; ``transform`` moves source rows, which come back with the *target's*
-    columns, dtypes and categories, and with the *source's* index, row order, column order and
-    remaining columns, untouched. Numbers are standardised by the target and categories one-hot
-    encoded, so changing a column's unit changes nothing but that column's unit.
+    ``fit`` learns the target, and ``transform`` moves source rows. Moved rows have the *target's*
+    columns, dtypes and categories. They keep the *source's* index, row order and column order, and
+    columns that do not take part are unchanged. Numbers are standardised by the target and
+    categories one-hot encoded, so results do not depend on the unit of a column.
 
     - Numeric columns keep their dtype. Values on a common grid (whole numbers, prices to the cent,
-      masses to 25 g) stay on it; a least or greatest value that several target rows share is taken
-      for a bound. Atoms of a column that has no grid, such as the zeros among rainfall amounts,
-      keep their share.
-    - Categories, text and booleans become one of the target's values. A value the target does not
-      have starts from the middle and ends where its row arrives.
+      masses to 25 g) stay on it. A smallest or largest value that several target rows share is
+      taken for a bound. Atoms of a column that has no grid, such as the zeros among rainfall
+      amounts, keep their share.
+    - Categories, text and booleans become one of the target's values. A row whose value the target
+      does not have gets the value that suits its other columns.
     - Dates and durations move like numbers.
     - A column that is constant in the target comes out constant.
 
-    ``transform`` moves a table as one population. After ``fit(target, X_source=source)`` it moves
-    every row on its own, through the frozen flow of that source: the same result in any subset,
-    order or chunk, so that tables may be larger than memory, or on many machines. The dither of a
-    row then depends on its index label, so the label has to be the same in every subset.
+    ``transform`` moves all rows of a table together, as one population. After ``fit(target,
+    X_source=source)`` it moves every row on its own, through the frozen flow of that source. A row
+    then has the same result in any subset, order or chunk, so tables may be larger than memory, or
+    on many machines. The dither of a row depends on its index label in this case, so the label has
+    to be the same in every subset.
 
     Parameters
     ----------
@@ -98,13 +99,13 @@ class TableTransport(PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_ou
         Columns of groups: each group of the source is moved onto the same group of the target, by
         a flow of its own.
     condition_on : list of str, default=None
-        Columns that stay as they are, such as age and sex. The others end in the target's
-        distribution *given* these, although the columns themselves are distributed otherwise in
-        source and target; see `SDFlowSampler`. Moved values are then the target's values nearest to
-        where the flow leads, and shares are not corrected.
+        Columns that stay as they are, such as age and sex. The others get the distribution that
+        they have in the target *given* these, also if the kept columns are distributed differently
+        in source and target; see `SDFlowSampler`. Moved values are then the target's values nearest
+        to where the flow leads, and shares are not corrected.
     missing : {"keep", "raise"}, default="keep"
-        "keep": a missing value is a value like others, with a share of its own that moved rows
-        reach. "raise" refuses tables with missing values.
+        "keep" treats a missing value as another category: moved rows get the target's share of
+        missing values. "raise" refuses tables with missing values.
     random_state : int, RandomState instance or None, default=None
         Seed of the dither, and of the flow unless that has its own.
     verbose : int, default=0
