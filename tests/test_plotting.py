@@ -145,14 +145,23 @@ def test_background_is_dark_where_rows_are_lacking(ring):
     assert ratio_at(tint, ring.target_.mean(axis=0)) < 0
 
 
+def test_background_is_as_dark_under_wide_bandwidths(ring):
+    source = normal(200, 2) * 0.3 + ring.target_.mean(axis=0)
+    for sigmas in (None, [100.0]):  # of the flow, under which all densities would be alike
+        display = FlowPathDisplay.from_tables(
+            [source, source], ring.target_, sigmas=sigmas, steps=[0], background=True
+        )
+        assert np.median([ratio_at(display.background_[0], x) for x in ring.target_]) > 1
+
+
 def test_background_takes_weights_into_account():
     target = np.array([[0.0, 0.0], [4.0, 0.0], [2.0, 1.0], [2.0, -1.0]])
     rows, weight = np.array([[2.0, 0.0], [2.5, 0.1]]), np.array([5.0, 1.0, 1.0, 1.0])
     display = FlowPathDisplay.from_tables(
-        [rows], target, target_weight=weight, sigmas=[1.0], steps=[0], background=True
+        [rows], target, target_weight=weight, steps=[0], background=True
     )
     (tint,) = display.background_
-    sigma = max(1.0, 4 ** (-1 / 6) * np.sqrt(target.var(axis=0).mean()))
+    sigma = 4 ** (-1 / 6) * np.sqrt(target.var(axis=0).mean())
     for point in target:
         log_p, log_q = (
             KernelDensity(bandwidth=sigma).fit(t, sample_weight=w).score_samples(point[None])[0]

@@ -232,9 +232,9 @@ class FlowPathDisplay(Display):
             Of how many rows the next step is drawn as an arrow; True is 50. Arrows have the
             direction of the velocity; in every panel the longest tenth of them are equally long.
         background : bool, default=False
-            Whether a tint tells ``log p - log q``, the log-ratio of the target's density and the
-            moving rows': darker where there are too few rows. Both are blurred, by the step's
-            bandwidth, but not by less than Silverman's rule. Two columns only.
+            Whether a tint shows ``log p - log q``, the log-ratio of the densities of the target and
+            of the moving rows: it is darker where there are too few rows. Both are kernel densities
+            whose bandwidth follows Silverman's rule for the target. Two columns only.
         max_rows : int, default=2000
             The most points of either table in a panel, taken evenly from its rows.
 
@@ -332,8 +332,6 @@ class FlowPathDisplay(Display):
         target, rows = some(self.target, max_rows), some(self.path[step], max_rows)
         weight = None if self.target_weight is None else some(self.target_weight, max_rows)
         sigma = len(target) ** (-1 / 6) * float(np.sqrt(target.var(axis=0).mean()))
-        if self.sigmas is not None:
-            sigma = max(sigma, float(self.sigmas[min(step, len(self.sigmas) - 1)]))
         log_p, log_q = (
             KernelDensity(bandwidth=sigma).fit(table, sample_weight=w).score_samples(grid)
             for table, w in ((target, weight), (rows, None))
