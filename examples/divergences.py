@@ -24,6 +24,7 @@ from skflow.metrics import (
     nearest_neighbor_ratio,
     transport_cost_ratio,
 )
+from skflow.plotting import FlowPathDisplay
 
 FAST = "SKFLOW_FAST" in os.environ
 SEEDS, N_ROWS, N_HELD_OUT = (2, 150, 500) if FAST else (5, 500, 5000)
@@ -74,14 +75,11 @@ for kind, make in TARGETS.items():
         )
 
 figure, axes = plt.subplots(len(STEPS), len(NAMES), figsize=(12, 9.4), layout="constrained")
-for column, title in zip(axes.T, NAMES.values(), strict=True):
+for panels, title in zip(axes.T, NAMES.values(), strict=True):
     path, target = paths["ring", title]
-    for axis, step in zip(column, STEPS, strict=True):
-        axis.scatter(*target.T, s=4, color="#b9c0cc", linewidths=0)
-        axis.scatter(*path[step].T, s=4, color="#c8324a", linewidths=0)
-        axis.set(aspect="equal", xlim=(-9, 12), ylim=(-9, 12), xticks=[], yticks=[])
-        axis.spines[:].set_color("#d8dce2")
-    column[0].set_title(title, fontsize=10)
-for axis, step in zip(axes[:, 0], STEPS, strict=True):
-    axis.set_ylabel(f"step {step}", fontsize=10)
+    FlowPathDisplay.from_tables(path, target, ax=panels, steps=STEPS)
+    panels[0].set_title(title, fontsize=10)
+    panels[0].get_legend().remove()
+    for axis in panels:
+        axis.set(xlim=(-9, 12), ylim=(-9, 12))
 figure.savefig("divergences.png", dpi=110)
