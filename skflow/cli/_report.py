@@ -21,6 +21,7 @@ from skflow.generators import BaseGenerator
 from skflow.tabular import TableEncoder, TableTransport
 from skflow.tabular._measures import (
     MAX_ROWS,
+    NOTHING,
     Quality,
     Strata,
     blocks_of,
@@ -261,7 +262,7 @@ def as_text(quality: Quality) -> str:
 def _table(names: list[str], quality: Quality) -> list[str]:
     """Lines of floors, distances and their ratios, and of p-values if there are any."""
     distances = quality.figures["distances"]
-    floors = distances[distances[:, 0] > 0, 0]
+    floors = distances[distances[:, 0] > NOTHING, 0]
     decimals = int(np.clip(2 - np.floor(np.log10(min(floors, default=1.0))), 4, 8))
     width = min(max(map(len, ["energy distance", *names])), 30)
     titles = ["floor", *(title for cloud in quality.clouds for title in (cloud, "x floor"))]

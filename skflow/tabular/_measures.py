@@ -21,7 +21,16 @@ from skflow.metrics import (
 from skflow.tabular._encoder import TableEncoder
 from skflow.tabular._tells import Telling
 
-__all__ = ["MAX_ROWS", "Quality", "Strata", "blocks_of", "distances_to", "measure", "quality_of"]
+__all__ = [
+    "MAX_ROWS",
+    "NOTHING",
+    "Quality",
+    "Strata",
+    "blocks_of",
+    "distances_to",
+    "measure",
+    "quality_of",
+]
 
 MAX_ROWS = 5000  # rows of a table that are looked at
 NOTHING = 1e-12  # a distance between coordinates of order one that is but rounding
@@ -46,7 +55,8 @@ class Quality:
     figures : dict of str to ndarray, default={}
         "distances" : floor and energy distances, of all columns and of each; "copy" : the
         nearest-neighbour ratio, and that of fresh rows if there were any; "scramble" : the
-        transport cost ratio, and that of the same rows in random order.
+        transport cost ratio, and that of the same rows in random order; "pvalues" : of the
+        hypothesis that two tables do not differ, of all columns and of each.
     is_held_out : bool, default=False
         Whether rows are compared with target rows that the flow was not fitted to.
     telling : Telling, default=None

@@ -15,36 +15,37 @@ from skflow.plotting import CorrelationDisplay, MarginalsDisplay, NearestNeighbo
 from skflow.plotting._base import import_matplotlib
 from skflow.plotting._columns import DAY, Column
 from skflow.plotting._correlation import associations
-from skflow.tabular._measures import Quality
+from skflow.tabular._measures import NOTHING, Quality
 
 __all__ = ["column_parts", "fit_lines", "neighbors"]
 
 MOST_COLUMNS = 24  # with a picture of their own
 MOST_CORRELATED = 20  # in the picture of correlations
 MOST_LEVELS = 6  # of a category, with a share of their own
-NO_DISTANCE = 1e-12  # of columns in standard deviations, up to which it is rounding
 
 Lines = list[tuple[Any, list[str]]]  # titles and cells
 
 
 def fit_lines(quality: Quality) -> Lines:
-    """Lines of the table of distances: floor, then every distance and its multiple of the floor."""
+    """Lines of the table of distances: floor, every distance and its multiple of the floor, p."""
     if not quality.figures:
         return []
     lines = []
-    names = ["whole table", *quality.columns]
-    figures = zip(names, quality.figures["distances"], quality.ratios, strict=True)
-    for name, (floor, *distances), ratios in figures:
+    names, distances_of = ["whole table", *quality.columns], quality.figures["distances"]
+    p = quality.figures.get("pvalues", np.full(len(names), np.nan))
+    for name, (floor, *distances), ratios, pvalue in zip(
+        names, distances_of, quality.ratios, p, strict=True
+    ):
         cells = [_distance(floor)]
         for distance, ratio in zip(distances, ratios, strict=True):
             cells += [_distance(distance), f"{ratio:.2f}" if np.isfinite(ratio) else "–"]
-        lines.append((name, cells))
+        lines.append((name, cells if np.isnan(pvalue) else [*cells, f"{pvalue:.3f}"]))
     return lines
 
 
 def _distance(value: float) -> str:
     """A distance; what rounding leaves of none is none."""
-    return _number(0.0 if abs(value) <= NO_DISTANCE else value)
+    return _number(0.0 if abs(value) <= NOTHING else value)
 
 
 def _number(value: float) -> str:
