@@ -62,15 +62,15 @@ def say_apart(share: float) -> str | None:
     --------
     >>> from skflow.advice import say_apart
     >>> say_apart(0.34)
-    "34 % of the source's rows lie where the target has no rows: right if they drifted there; if
-    they are of a kind that the target lacks, leave them out"
+    "34 % of the source's rows lie where the target has no rows: move them if they drifted there,
+    and leave them out if they are of a kind that the target lacks"
     >>> say_apart(0.02)
     """
     if share < OUTLYING:
         return None
     return (
-        f"{100 * share:.0f} % of the source's rows lie where the target has no rows: right if they "
-        "drifted there; if they are of a kind that the target lacks, leave them out"
+        f"{100 * share:.0f} % of the source's rows lie where the target has no rows: move them if "
+        "they drifted there, and leave them out if they are of a kind that the target lacks"
     )
 
 
