@@ -32,6 +32,13 @@ def test_both_ends_and_monotony(name, n_steps):
     assert (sigmas > 0).all()
 
 
+@pytest.mark.parametrize("name", FALLING)
+@pytest.mark.parametrize("n_steps", [2, 3])
+def test_ends_are_exact_whatever_the_curve_rounds_to(name, n_steps):
+    sigmas = make_schedule(name).set_params(sigma_max=1e8, sigma_min=1e-4).fit(X).sigmas(n_steps)
+    assert (sigmas[0], sigmas[-1]) == (1e8, 1e-4)
+
+
 def test_laws():
     s = np.linspace(0, 1, 20)
     ends = {"sigma_max": 4.0, "sigma_min": 0.5}
@@ -111,9 +118,26 @@ def test_a_function_of_the_fraction_of_the_way():
         np.testing.assert_allclose(given.sigmas(n_steps), law.sigmas(n_steps), rtol=1e-12)
 
 
+@pytest.mark.parametrize("n_rows", [2, 3])
+def test_two_rows_have_a_scale(n_rows):
+    rows = X[:n_rows]
+    assert make_schedule("linear").fit(rows).sigma_max_ == resolve_bandwidth("rms", rows)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_schedule_is_an_estimator_of_scikit_learn(name):
+    """It shows what was set, and is equal to itself alone: caches may tell two apart by hash."""
+    one, other = make_schedule(name), make_schedule(name)
+    assert repr(one) == f"{type(one).__name__}()"
+    assert repr(one.set_params(sigma_max=2.0)) == f"{type(one).__name__}(sigma_max=2.0)"
+    assert len({one, other, make_schedule(name).set_params(sigma_max=2.0)}) == 3
+
+
 def test_errors_of_given_bandwidths():
     with pytest.raises(ValueError, match="noise grows from 1 to 2: noise must not grow"):
         make_schedule([3.0, 1.0, 2.0], name="noise").fit(X)
+    with pytest.raises(ValueError, match="schedule grows from 1 to 2:"):  # there first
+        make_schedule([4.0, 3.0, 1.0, 2.0, 5.0]).fit(X)
     with pytest.raises(ValueError, match="schedule grows from"):  # its ends alone do not
         make_schedule(lambda s: 1.1 - s + abs(np.sin(4 * s))).fit(X).sigmas(30)
     with pytest.raises(ValueError, match=r"schedule must be a positive, finite number, got -1"):
