@@ -22,6 +22,8 @@ import shutil
 import sys
 import tempfile
 import time
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 import joblib  # noqa: F401 - this and others, so that children need not import them
@@ -64,16 +66,19 @@ def places(source):
     return found
 
 
-def draw(room, n, rng):
-    """n mutants of a room: path, source and mutated source."""
+def draw(room, rng):
+    """Mutants of a room that are Python: path, source and mutated source."""
     path = ROOT / "skflow" / room
     paths = [path] if path.is_file() else sorted(path.rglob("*.py"))
     sources = {path: path.read_text(encoding="utf-8") for path in paths}
     all_places = [(p, spot) for p, source in sources.items() for spot in places(source).values()]
-    for i in rng.permutation(len(all_places))[:n]:
+    for i in rng.permutation(len(all_places)):
         path, spot = all_places[i]
         operator, occurrence = spot[rng.integers(len(spot))]
-        yield path, sources[path], mutate_code(sources[path], operator, occurrence)
+        mutant = mutate_code(sources[path], operator, occurrence)
+        with suppress(SyntaxError):  # such as {%x} for {**x}
+            compile(mutant, str(path), "exec")
+            yield path, sources[path], mutant
 
 
 def tests_of(room, path):
@@ -118,7 +123,8 @@ def main():
             shutil.copy(path, copy)
         for room in args.rooms:
             results = []
-            for path, source, mutant in draw(room, args.n, np.random.default_rng(args.seed)):
+            mutants = draw(room, np.random.default_rng(args.seed))
+            for path, source, mutant in islice(mutants, args.n):
                 place = copy / path.relative_to(ROOT)
                 place.write_text(mutant, encoding="utf-8")
                 start = time.perf_counter()
