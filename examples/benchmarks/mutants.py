@@ -41,7 +41,7 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
 ROOT = Path(__file__).parents[2]
-TABLES = "test_tabular test_kinds test_frames test_plain test_impute test_conditional_tables "
+TABLES = "test_tabular test_codecs test_kinds test_frames test_impute test_conditional_tables test_plain "
 ROOMS = {  # the tests of each
     "kernels": ["tests/test_kernels.py", "tests/fields", "tests/flow"],
     "fields": ["tests/fields", "tests/flow", "tests/samplers"],
