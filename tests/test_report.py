@@ -13,9 +13,10 @@ import pytest
 from skflow import TableTransport
 from skflow.cli import main
 from skflow.metrics import energy_distance, energy_floor, nearest_neighbor_ratio
-from skflow.tabular._measures import Quality
+from skflow.plotting._columns import Column
+from skflow.tabular._measures import NOTHING, Quality
 from skflow.tabular._report import _target_of
-from skflow.tabular._report_parts import _number, fit_lines
+from skflow.tabular._report_parts import MOST_COLUMNS, _number, fit_lines, pictures
 from skflow.tabular._tells import Telling, tell_apart
 from skflow.tabular._verdict import verdict_on
 
@@ -252,10 +253,10 @@ def test_a_distance_that_only_rounding_left_is_zero():
 
 
 # ---------------------------------------------------------------------------------- the verdict
-def quality(before, after, copy=1.0, scramble=1.0):
+def quality(before, after, copy=1.0, scramble=1.0, fresh=1.0):
     figures = {
         "distances": np.array([[0.1, 0.1 * before, 0.1 * after]]),
-        "copy": np.array([copy, 1.0]),
+        "copy": np.array([copy, fresh]),
         "scramble": np.array([scramble, 2.0]),
     }
     return Quality("", [], [], ["before", "after"], figures, is_held_out=True)
@@ -271,12 +272,33 @@ def quality(before, after, copy=1.0, scramble=1.0):
         (quality(30, 1.1), Telling(0.9, 0.02, {"x": 0.3}), "poor", "are not distributed like"),
         (quality(30, 1.1, copy=0.01), None, "poor", "are nearly copies of rows of the target"),
         (quality(30, 1.1, copy=0.4), None, "fair", "are partly copies"),
+        (quality(30, 1.1, copy=0.4, fresh=0.5), None, "good", "are distributed like the target"),
+        (quality(30, 1.1, copy=0.4, fresh=np.nan), None, "fair", "are partly copies"),
+        (quality(30, 1.1, copy=0.4, fresh=0.0), None, "fair", "are partly copies"),
     ],
 )
 def test_the_verdict_is_the_worst_of_its_figures(figures, telling, level, headline):
     verdict = verdict_on(figures, telling, "the moved rows", "the target")
     assert verdict.level == level
     assert headline in verdict.headline
+
+
+def test_of_many_columns_those_farthest_from_the_target_have_a_picture():
+    names = [f"c{i}" for i in range(MOST_COLUMNS + 6)]
+    columns = {
+        c: {"target": Column(np.arange(4.0), "number", np.zeros(4, bool), np.full(4, 0.25))}
+        for c in names
+    }
+    ratios = np.r_[1.0, np.linspace(0.9, 0.1, MOST_COLUMNS + 2)]  # the last four are constant
+    distances = np.column_stack([np.ones(len(ratios)), ratios, ratios])
+    measured = Quality("", names[:-4], names[-4:], ["before", "after"], {"distances": distances})
+    assert list(pictures(columns, measured)) == names[:MOST_COLUMNS]
+
+
+def test_what_has_no_floor_has_no_multiple_of_it():
+    rounding = {"distances": np.array([[NOTHING, 0.2], [0.0, 0.3], [0.1, 0.2]])}
+    ratios = Quality("", ["x", "y"], [], ["distance"], rounding).ratios
+    np.testing.assert_array_equal(ratios, [[np.nan], [np.nan], [2.0]])
 
 
 def test_the_verdict_gives_its_reasons():
