@@ -26,8 +26,15 @@ from skflow.kernels import (
 from skflow.kernels._cached import cached_balance
 from skflow.kernels._dense import SINGLE_TOL
 from skflow.kernels._pruned import pruning_pays
-from skflow.kernels._threads import parallel_for
-from skflow.kernels._tiles import MOST_VALUES, TILE_ROWS, compiled, exponential_sums
+from skflow.kernels._threads import n_cores, parallel_for
+from skflow.kernels._tiles import (
+    LEAST_BLOCK,
+    MOST_VALUES,
+    TILE_ROWS,
+    blocks,
+    compiled,
+    exponential_sums,
+)
 
 
 @pytest.fixture(autouse=True, params=["compiled loops", "without numba"])
@@ -769,6 +776,24 @@ def test_sums_of_exponentials_against_their_formula(shape, dtype):
         bound = np.finfo(dtype).eps * (E * (1 + np.abs(a) @ np.abs(b))) @ np.abs(v).T
         ratio = np.abs(sums - E @ v.T) / bound
         assert ratio.max() < 8  # seen: 1.8
+
+
+@pytest.mark.parametrize("loops", ["without numba"], indirect=True)
+@pytest.mark.parametrize(("megabytes", "step"), [(1024, 1024), (1 / 8, None), (1e-9, LEAST_BLOCK)])
+def test_blocks_fill_the_cache_and_keep_to_the_working_memory(megabytes, step):
+    """A block of 64 queries and 1024 rows in double precision has half a megabyte."""
+    A, B = np.zeros((8, 3, 8)), np.zeros((3, 5000))
+    with sklearn.config_context(working_memory=megabytes):
+        found = list(blocks(A, B))
+    assert [columns.start for columns, _ in found[1:]] == [
+        columns.stop for columns, _ in found[:-1]
+    ]
+    assert found[-1][0].stop == 5000
+    width = found[0][0].stop
+    assert found[0][1].shape == (8, width, 8)
+    if step is None:  # all cores have one each
+        step = max(LEAST_BLOCK, int(megabytes * 2**20 / n_cores()) // 512)
+    assert width == step
 
 
 def test_importing_skflow_and_finding_no_numba_is_no_error():

@@ -360,6 +360,18 @@ SHIFTS = [0.1, 1.0, 30.0]  # 30: the new row is alone with itself
 
 
 # whose bandwidth, or whose potentials, are others where one row is another
+@pytest.mark.parametrize("n", [1, 5])
+def test_rows_at_one_place_have_no_median_distance_and_go_on(tables, n):
+    """Whatever place it is, and however many they are: all are pulled as one row is."""
+    X, Y = tables
+    moved = velocity(make_field("stein"), X, np.tile(Y[:1], (n, 1)))
+    np.testing.assert_allclose(moved, np.tile(moved[:1], (n, 1)), rtol=1e-12)
+    shifted = velocity(make_field("stein"), X - Y[0], np.zeros((n, 3)))
+    np.testing.assert_allclose(shifted, moved, rtol=1e-6)
+    alone = velocity(make_field("stein"), X, Y[:1])
+    np.testing.assert_allclose(moved[:1], alone, rtol=1e-9)
+
+
 @fields(ALL - TRAINED - {"kernel", "stein"})
 @pytest.mark.parametrize("shift", SHIFTS)
 def test_a_new_row_takes_the_place_of_the_row_it_is_like(tables, field, shift, request):

@@ -110,6 +110,21 @@ def test_without_a_penalty_it_is_the_training_of_scikit_learn(kind):
         np.testing.assert_allclose(same, new, atol=1e-12)
 
 
+@pytest.mark.parametrize("batch_size", [8, 40])
+def test_the_penalty_is_taken_between_a_row_and_its_partner(batch_size):
+    """Where both sides are the same rows nothing lies between them, wherever it is drawn."""
+
+    def trained(x, y, seed):
+        mlp, *_ = perceptron("tanh")
+        mlp.set_params(batch_size=batch_size)
+        train_perceptron(mlp, x, y, CriticLoss("hinge", 5.0), 3, np.random.default_rng(seed))
+        return mlp.coefs_[0]
+
+    _, x, y = perceptron("tanh")
+    np.testing.assert_allclose(trained(x, x, seed=0), trained(x, x, seed=1), rtol=1e-9)
+    assert np.abs(trained(x, y, seed=0) - trained(x, y, seed=1)).max() > 1e-6
+
+
 @pytest.mark.parametrize("center", [0.0, 1.0])
 def test_a_strong_penalty_gives_the_slope_its_length(center):
     rng = np.random.default_rng(0)

@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GridSearchCV
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skflow import MMDFlowSampler, SDFlowOverSampler, SDFlowSampler, TableTransport
@@ -138,6 +139,14 @@ def test_few_rows_are_enough_for_some_new_ones(n):
     assert np.isfinite(new).all()
     assert (new >= old.min(axis=0) - 3).all()
     assert (new <= old.max(axis=0) + 3).all()
+
+
+def test_it_needs_classes():
+    """And says so, so that scikit-learn's tools do not try it without."""
+    tags = get_tags(SDFlowOverSampler())
+    assert (tags.estimator_type, tags.target_tags.required) == ("sampler", True)
+    with pytest.raises(ValueError, match="y"):
+        SDFlowOverSampler().fit(np.eye(4), None)
 
 
 def test_single_rows_are_refused():
