@@ -41,14 +41,14 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
 ROOT = Path(__file__).parents[2]
-TABLES = ("tabular", "codecs", "kinds", "frames", "plain", "impute", "conditional_tables", "report")
+TABLES = ("tabular", "codecs", "relations", "kinds", "frames", "plain", "impute", "report", "cli")
 ROOMS = {  # the tests of each
     "kernels": ["tests/test_kernels.py", "tests/fields", "tests/flow"],
     "fields": ["tests/fields", "tests/flow", "tests/samplers"],
     "flow": ["tests/flow", "tests/samplers", "tests/test_given.py", "tests/test_at_rest.py"],
     "schedules.py": ["tests/test_schedules.py", "tests/samplers"],
     "samplers": ["tests/samplers", "tests/test_given.py", "tests/test_named_parts.py"],
-    "tabular": [f"tests/test_{name}.py" for name in (*TABLES, "cli")],
+    "tabular": [f"tests/test_{name}.py" for name in (*TABLES, "conditional_tables")],
 }
 SAME = re.compile(r"_Is_|_IsNot_|_Is$|_IsNot$|_BitOr_|VariableInserter|RemoveDecorator")
 
