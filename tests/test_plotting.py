@@ -120,6 +120,18 @@ def test_arrows_point_along_the_next_step(ring, path):
     np.testing.assert_allclose(lengths[0][~short], longest, rtol=1e-9)
 
 
+def test_arrows_of_three_columns_point_along_the_next_step():
+    start, end = normal(20, 3), normal(20, 3, seed=1)
+    display = FlowPathDisplay.from_tables([start, end], end, steps=[0], arrows=True)
+    shafts = np.array(display.arrows_[0]._segments3d[:20])  # both ends, either first
+    tip = np.linalg.norm(shafts - start[:, None], axis=2).argmax(axis=1)
+    drawn = shafts[np.arange(20), tip] - start
+    cosine = np.sum(drawn * (end - start), axis=1)
+    cosine /= np.linalg.norm(drawn, axis=1) * np.linalg.norm(end - start, axis=1)
+    np.testing.assert_allclose(cosine, 1, rtol=1e-9)
+    display.figure_.canvas.draw()
+
+
 def test_lines_are_the_ways_of_rows(ring, path):
     display = FlowPathDisplay.from_estimator(ring, normal(60, 2), steps=[0, 4], paths=60)
     for row, line in enumerate(display.lines_[1]):
@@ -198,6 +210,13 @@ def test_sorted_tables_are_thinned_evenly():
 def test_path_options_that_make_no_sense(path, options, message):
     with pytest.raises(ValueError, match=message):
         FlowPathDisplay.from_tables(path, path[-1], **options)
+
+
+def test_a_way_is_of_the_same_rows_at_all_times(path):
+    with pytest.raises(
+        ValueError, match=r"the same rows at several times.*\[\(9, 2\), \(60, 2\)\]"
+    ):
+        FlowPathDisplay.from_tables([path[0], path[1][:9]], path[-1])
 
 
 def test_a_generator_has_no_way_to_draw():
@@ -300,6 +319,20 @@ def test_many_categories_end_in_a_rest():
     assert display.edges_[0][-1] == "(others)"
     assert len(display.edges_[0]) == 11
     assert display.heights_[0]["target"].sum() == pytest.approx(1)
+
+
+def test_a_column_of_numbers_and_of_words_has_bars():
+    """It is a category in every table, if it is one in any."""
+    numbers, words = pd.DataFrame({"x": [1, 1, 2]}), pd.DataFrame({"x": ["one", "one", "two"]})
+    _, axis = plt.subplots()
+    display = MarginalsDisplay.from_tables(numbers, target=words, ax=axis)
+    (heights,), (labels,) = display.heights_, display.edges_
+    assert len(labels) == 4
+    np.testing.assert_allclose(np.sort(heights["before"]), [0, 0, 1 / 3, 2 / 3])
+    np.testing.assert_allclose(np.sort(heights["target"]), [0, 0, 1 / 3, 2 / 3])
+    assert not np.any(np.multiply(heights["before"], heights["target"]))  # no value in common
+    # on axes of the user's own the legend is in the panel
+    assert {text.get_text() for text in axis.get_legend().get_texts()} == set(heights)
 
 
 def test_dates_have_an_axis_of_dates():
@@ -483,6 +516,18 @@ def test_weighted_associations_are_those_of_repeated_rows():
     a = CorrelationDisplay.from_tables(target=table, target_weight=weight).matrices["target"]
     b = CorrelationDisplay.from_tables(target=repeated).matrices["target"]
     np.testing.assert_allclose(a, b, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("d", "is_numbered"), [(9, True), (10, False)])
+def test_figures_stand_in_the_cells_of_small_matrices(d, is_numbered):
+    display = CorrelationDisplay.from_tables(target=pd.DataFrame(normal(30, d)))
+    assert len(display.ax_.texts) == is_numbered * d * (d - 1)
+
+
+def test_a_single_row_goes_with_nothing():
+    table = pd.DataFrame({"x": [1.0, 2.0, np.nan], "y": [1.0, np.nan, 2.0]})  # complete is one
+    matrix = CorrelationDisplay.from_tables(target=table).matrices["target"]
+    np.testing.assert_array_equal(matrix, [[1, np.nan], [np.nan, 1]])
 
 
 def test_constants_go_with_nothing():
