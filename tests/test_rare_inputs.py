@@ -49,6 +49,33 @@ def test_a_denoiser_that_is_fitted_at_once(rows):
     assert np.abs(moved.mean(axis=0) - rows.mean(axis=0)).max() < 1
 
 
+@pytest.mark.parametrize(("d", "expected"), [(2, 3), (40, 5)])
+def test_a_denoiser_learns_longer_in_many_columns(d, expected, monkeypatch):
+    monkeypatch.setattr("skflow.fields._denoisers.UPDATES", (3, 5))
+    rows = np.random.default_rng(0).normal(size=(60, d))
+    seen = []
+
+    class Counting(Ridge):
+        def partial_fit(self, X, y):
+            seen.append(len(X))
+            return self.fit(X, y)
+
+    denoiser = LearnedDenoiser(Counting(), n_updates="auto", batch_size=64)
+    SDFlowSampler(DenoiserDifference(denoiser), n_steps=2, random_state=0).fit(rows)
+    assert seen[-expected:] == [64] * expected
+    assert len([n for n in seen if n == 64]) == expected  # besides a probe of its outputs
+
+
+def test_a_denoiser_that_diverged(rows):
+    class Lost(Ridge):
+        def predict(self, X):
+            return np.full((len(X), 2), np.inf)
+
+    flow = SDFlowSampler(DenoiserDifference(LearnedDenoiser(Lost())), n_steps=2, random_state=0)
+    with pytest.raises(ValueError, match=r"the denoiser Lost .* not finite: its training diverged"):
+        flow.fit(rows).transform(rows + 1)
+
+
 def test_a_critic_that_cannot_learn_on_the_way(rows):
     with pytest.raises(TypeError, match="has no partial_fit, by which a critic learns"):
         skflow.DiscriminatorFlowSampler(critic=LogisticRegression(), n_rounds=2).fit(rows)
@@ -101,6 +128,17 @@ def test_another_field_remembers_nothing_of_the_one_before(rows, field):
 def test_batches_of_a_generator_that_move_in_groups(rows):
     flow = SDFlowGenerator(n_epochs=2, n_steps=2, batch_size=2500, random_state=0)
     assert np.isfinite(flow.fit(rows).sample(50)).all()
+
+
+def test_parameters_that_may_be_switches_or_lengths(rows):
+    """A length by its name, and a progress bar by True; both are checked where they are not."""
+    for first in ("nn", 0.5):
+        flow = SDFlowSampler(first_step_norm=first, n_steps=2, verbose=False, random_state=0)
+        assert flow.fit(rows).first_step_norm_ > 0
+    with pytest.raises(ValueError, match="first_step_norm='near' is not known"):
+        SDFlowSampler(first_step_norm="near").fit(rows)
+    with pytest.raises(ValueError, match="verbose must be an integer of at least 0, got -1"):
+        SDFlowSampler(verbose=-1).fit(rows)
 
 
 # ---------------------------------------------------------------------------------------- numbers
@@ -203,6 +241,51 @@ def test_words_for_truth_with_gaps(folder):
     assert main(args) == 0
     new = pd.read_csv("new.csv", dtype=str, keep_default_na=False)
     assert set(new["ok"]) <= {"True", "False", ""}
+
+
+def test_rows_that_are_all_wider_than_the_first_line(folder, capsys):
+    Path("wide.csv").write_text("x,y\n" + "1,2,3,4\n" * 60)
+    assert main(["compare", "wide.csv", "wide.csv"]) == 2
+    err = capsys.readouterr().err
+    assert "more" in err
+    assert "than its first line has names" in err
+
+
+def test_codes_with_gaps_stay_codes(folder):
+    """Whole numbers that begin with zeros are names, also where some are missing."""
+    codes = ["007", "", "012", "007"] * 20
+    pd.DataFrame({"code": codes, "x": np.arange(80.0)}).to_csv("codes.csv", index=False)
+    args = ["sample", "codes.csv", "-n", "40", "-o", "new.csv", "--steps", "2", "--no-report"]
+    assert main(args) == 0
+    assert set(pd.read_csv("new.csv", dtype=str, keep_default_na=False)["code"]) <= set(codes)
+
+
+def test_an_output_that_may_not_be_changed(folder, capsys, monkeypatch):
+    pd.DataFrame({"x": np.arange(80.0)}).to_csv("in.csv", index=False)
+    Path("out.csv").write_text("kept")
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # whoever runs the tests
+    assert main(["sample", "in.csv", "-n", "5", "-o", "out.csv"]) == 2
+    assert "cannot write out.csv: Permission denied." in capsys.readouterr().err
+    assert Path("out.csv").read_text() == "kept"
+
+
+def test_a_command_without_a_standard_output(folder, monkeypatch):
+    """As programs without a console are started."""
+    pd.DataFrame({"x": np.arange(80.0)}).to_csv("in.csv", index=False)
+    args = ["sample", "in.csv", "-n", "5", "-o", "out.csv", "--steps", "2", "--quiet"]
+    monkeypatch.setattr("sys.stdout", None)
+    assert main(args) == 0
+    assert len(pd.read_csv("out.csv")) == 5
+
+
+def test_reports_say_that_long_tables_were_sampled(folder, capsys, monkeypatch):
+    pd.DataFrame({"x": np.arange(80.0)}).to_csv("in.csv", index=False)
+    assert main(["compare", "in.csv", "in.csv"]) == 0
+    assert "chosen at random" not in capsys.readouterr().out
+    monkeypatch.setattr("skflow.cli._report.MAX_ROWS", 50)
+    assert main(["compare", "in.csv", "in.csv"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "All figures are of at most 50 rows of a table, chosen at random." in out
 
 
 # ---------------------------------------------------------------------------------------- figures
