@@ -16,9 +16,10 @@ from skflow.tabular._checks import check_finite, check_frame, quoted, shortened
 from skflow.tabular._combinations import Combinations, combinations
 from skflow.tabular._frames import import_pandas
 from skflow.tabular._glances import almost_numbers, looks_like_dates
-from skflow.tabular._kinds import Kind, kind_of
+from skflow.tabular._kinds import Kind
 from skflow.tabular._numbers import Number
 from skflow.tabular._plain import PlainState
+from skflow.tabular._reading import fit_codec, read_target
 from skflow.tabular._relations import (
     Dependency,
     Relation,
@@ -132,10 +133,10 @@ class TableEncoder(PlainState):
         plain = {}
         for name in columns:
             kind = None if kinds is None else kinds[name]
-            self.kinds[name], plain[name] = _read_target(target[name], kind)
+            self.kinds[name], plain[name] = read_target(target[name], kind)
         for name in columns:
             is_number = self.kinds[name].is_number
-            self.codecs[name] = _fit_codec(target[name], plain[name], is_number, weight, other)
+            self.codecs[name] = fit_codec(target[name], plain[name], is_number, weight, other)
         self.relations: dict[Hashable, Relation] = {}
         self.trends: dict[Hashable, Trend] = {}
         self.residuals: dict[Hashable, Marginal] = {}
@@ -456,36 +457,3 @@ class TableEncoder(PlainState):
             codes = dependency(categories, plain[dependency.name])
             plain[c] = categories[c].values_of(codes)
         return plain
-
-
-def _read_target(column: pandas.Series, kind: Kind | None) -> tuple[Kind, pandas.Series]:
-    """What a column of the target holds, and its plain values."""
-    try:
-        kind = kind_of(column) if kind is None else kind
-        return kind, kind.read(column)
-    except (TypeError, NotImplementedError, OverflowError) as error:
-        raise _unmovable(column, error) from None
-
-
-def _fit_codec(
-    column: pandas.Series,
-    plain: pandas.Series,
-    is_number: bool,
-    weight: NDArray | None,
-    other: bool,
-) -> Number | Category:
-    try:
-        if is_number:
-            return Number().fit(plain, weight)
-        return Category().fit(plain, weight, other=other)
-    except (TypeError, NotImplementedError, OverflowError) as error:
-        raise _unmovable(column, error) from None
-
-
-def _unmovable(column: pandas.Series, error: Exception) -> ValueError:
-    return ValueError(
-        shortened(
-            f"target's column {column.name!r} has dtype {column.dtype} and values that cannot "
-            f"be moved ({error}): convert it to numbers, text or categories, or leave it out."
-        )
-    )
