@@ -491,7 +491,7 @@ def test_bad_targets(target, change, error, message):
         ({"columns": ["size", "sise"]}, "columns names 'sise'.*Known: 'kind', 'size'"),
         ({"columns": []}, "no column to move"),
         ({"by": "sex"}, "by names 'sex'.*Known: 'kind'"),
-        ({"by": "kind", "columns": ["kind", "size"]}, "'kind' is in columns and in by"),
+        ({"by": "kind", "columns": ["kind", "size"]}, "'kind' is in columns and also in by"),
     ],
 )
 def test_bad_parameters(target, params, message):
