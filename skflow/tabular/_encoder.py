@@ -19,6 +19,7 @@ from skflow.tabular._glances import almost_numbers, looks_like_dates
 from skflow.tabular._kinds import Kind
 from skflow.tabular._numbers import Number
 from skflow.tabular._plain import PlainState
+from skflow.tabular._products import Product, products
 from skflow.tabular._reading import fit_codec, read_target
 from skflow.tabular._relations import (
     Dependency,
@@ -83,10 +84,11 @@ class TableEncoder(PlainState):
         What every column holds.
     codecs : dict of str to codec
         How it is encoded.
-    relations : dict of str to Relation
-        Columns that others determine linearly; they have no coordinates, and are computed.
-    trends : dict of str to Trend
-        Numbers and dates that categories determine but for a residual, which is their coordinate.
+    relations : dict of str to Relation or Product
+        Sums and products of other columns; they have no coordinates, and are computed.
+    trends : dict of str to Trend or Product
+        Numbers and dates that categories or two other numbers determine but for a residual, which
+        is their coordinate.
     residuals : dict of str to Marginal
         Distributions of these residuals, from `learn_residuals`.
     dependencies : dict of str to Dependency
@@ -137,8 +139,8 @@ class TableEncoder(PlainState):
         for name in columns:
             is_number = self.kinds[name].is_number
             self.codecs[name] = fit_codec(target[name], plain[name], is_number, weight, other)
-        self.relations: dict[Hashable, Relation] = {}
-        self.trends: dict[Hashable, Trend] = {}
+        self.relations: dict[Hashable, Relation | Product] = {}
+        self.trends: dict[Hashable, Trend | Product] = {}
         self.residuals: dict[Hashable, Marginal] = {}
         self.dependencies: dict[Hashable, Dependency] = {}
         self.combinations: list[Combinations] = []
@@ -154,11 +156,20 @@ class TableEncoder(PlainState):
         kept: Sequence[Hashable],
     ) -> None:
         """Find the columns that others determine."""
-        self.relations = linear_relations({c: p for c, p in plain.items() if p.dtype.kind in "iuf"})
+        self.relations |= linear_relations(
+            {c: p for c, p in plain.items() if p.dtype.kind in "iuf"}
+        )
         numbers = [c for c, codec in self.codecs.items() if isinstance(codec, Number)]
         free = [c for c in numbers if c not in self.relations and c not in kept]
-        self.trends = trends(self.codecs, plain, free, weight)
+        self.trends |= trends(self.codecs, plain, free, weight)
         free = [c for c in free if c not in self.trends]
+        found = products(self.codecs, plain, free, weight)
+        self.relations = {
+            **{c: p for c, p in found.items() if not p.scale},  # of which a sum may be made
+            **self.relations,
+        }
+        self.trends |= {c: p for c, p in found.items() if p.scale}
+        free = [c for c in free if c not in found]
         self.dependencies = dependencies(self.codecs, plain, free, kept)
         self.combinations = combinations(self.codecs, plain, free, weight)
 
@@ -297,7 +308,8 @@ class TableEncoder(PlainState):
         for column, trend in self.trends.items():
             if trend.scale:
                 j = self.blocks[column].start
-                residual = (Z[:, j] - trend.fitted(codes)) / trend.scale
+                known: Any = codes if isinstance(trend, Trend) else plain
+                residual = (Z[:, j] - trend.fitted(known)) / trend.scale
                 Z[:, j] = np.where(plain[column].isna(), 0.0, residual)
         return Z
 
@@ -431,7 +443,8 @@ class TableEncoder(PlainState):
         codes = self._codes(plain) if self.trends else {}
         for c, trend in self.trends.items():
             residual = Z[:, self.blocks[c]].sum(axis=1)  # of no coordinates it is zero
-            y = trend.coordinates(codes, known[c](residual) if c in known else residual)
+            columns: Any = codes if isinstance(trend, Trend) else plain
+            y = trend.coordinates(columns, known[c](residual) if c in known else residual)
             plain[c] = self.codecs[c].decode(y[:, None])
         for c, relation in self.relations.items():
             codec = self.codecs[c]

@@ -184,7 +184,8 @@ class Number(Codec):
 
     def computed(self, x: NDArray) -> pandas.Series:
         """Values that other columns determine, written as the target's are."""
-        if self.step:
+        is_decimal = self._decimals is not None and np.isclose(self.step, 10.0**-self._decimals)
+        if self.step and not is_decimal:  # decimals are rounded as tables round them, ties too
             x = self._origin + np.rint((x - self._origin) / self.step) * self.step
         return self._restored(x)
 
