@@ -268,7 +268,12 @@ class Field(NamedPartsMixin, ABC):
 
     @property
     def is_normalized(self) -> bool:
-        """Whether attraction and repulsion weigh as much as each other, wherever a row is."""
+        """Whether attraction is a mean of target rows, no weaker where they are few or far."""
+        return True
+
+    @property
+    def pulls_lone_rows(self) -> bool:
+        """Whether a row that is far from all other rows is attracted as strongly as they are."""
         return True
 
     @property

@@ -84,7 +84,12 @@ class MMDGradient(KernelField):
 
     @property
     def is_normalized(self) -> bool:
-        """Whether attraction and repulsion weigh alike: no, each is as strong as rows are near."""
+        """Whether attraction is a mean of target rows: no, it is a sum that fades."""
+        return False
+
+    @property
+    def pulls_lone_rows(self) -> bool:
+        """Whether a lone row is attracted as strongly as others: no, it feels no target row."""
         return False
 
     @property

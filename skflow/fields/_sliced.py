@@ -80,7 +80,12 @@ class SlicedEnergyGradient(KernelField):
 
     @property
     def is_normalized(self) -> bool:
-        """Whether attraction and repulsion weigh alike: no, each is as strong as rows are near."""
+        """Whether attraction is a mean of target rows: no, it is a sum of signs."""
+        return False
+
+    @property
+    def pulls_lone_rows(self) -> bool:
+        """Whether a lone row is attracted as strongly as others: no, they all push it outward."""
         return False
 
     def start(self, rng: np.random.Generator, limits: Limits = ALL_ROWS) -> FieldState:

@@ -92,6 +92,11 @@ class Stein(KernelField):
         return False
 
     @property
+    def pulls_lone_rows(self) -> bool:
+        """Whether a lone row is attracted as strongly as others: no, rows nearby lend scores."""
+        return False
+
+    @property
     def fixes_target(self) -> bool:
         """Whether rows distributed like the target stay where they are."""
         return False

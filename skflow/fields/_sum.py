@@ -78,8 +78,13 @@ class WeightedSum(Field):
 
     @property
     def is_normalized(self) -> bool:
-        """Whether attraction and repulsion weigh alike, in all the parts."""
+        """Whether attraction is a mean of target rows, in all the parts."""
         return all(field.is_normalized for _, field, _ in self._parts())
+
+    @property
+    def pulls_lone_rows(self) -> bool:
+        """Whether a lone row is attracted as strongly as others, by all the parts."""
+        return all(field.pulls_lone_rows for _, field, _ in self._parts())
 
     @property
     def has_unit_step(self) -> bool:

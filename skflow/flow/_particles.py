@@ -177,11 +177,11 @@ class ParticleFlow(BaseFlow):
     def _aligned(self, Y: NDArray, affine: Affine | None) -> NDArray:
         """Rows where their flow begins.
 
-        Attraction that is not normalised hardly pulls a row that is farther out than the target and
-        alone: such rows begin at the target's edge.
+        Some fields hardly pull a row that is farther out than the target and alone: with them such
+        rows begin at the target's edge.
         """
         Y = apply_affine(Y, affine)
-        if affine is None or self.field_.is_normalized:
+        if affine is None or self.field_.pulls_lone_rows:
             return Y
         reach = np.linalg.norm(np.delete(self._target, self._kept, axis=1), axis=1).max()
         return drawn_in(Y, float(reach), self._kept)

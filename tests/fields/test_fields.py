@@ -145,6 +145,25 @@ def test_order_of_the_target_does_not_matter_and_that_of_the_source_carries_over
     np.testing.assert_allclose(velocity(field, X, Y[order]), v[order], atol=atol)
 
 
+def full_step(field, X, Y, sigma=0.8):
+    state = begin(field, X, sigma)
+    v = state.velocity(Y, Y, sigma)
+    return v if field.has_unit_step else state.full_step() * v
+
+
+@pytest.mark.parametrize("seed", range(3))
+@fields(ALL - TRAINED - {"entropy"})  # which does not see the target
+def test_fields_say_how_far_out_they_attract(field, seed):
+    """Of the way to the target a full step goes at least half, for Stein's, or next to nothing."""
+    rng, far = np.random.default_rng(seed), np.array([100.0, 0, 0])
+    X, Y = rng.normal(size=(90, 3)), rng.normal(size=(70, 3))
+    all_far = full_step(field, X + far, Y)[:, 0].max() / 100
+    one_far = full_step(field, X, np.vstack([-far, Y]))[0, 0] / 100
+    for share, is_full in [(all_far, field.is_normalized), (one_far, field.pulls_lone_rows)]:
+        # measured 0.49 to 2, and 0 to 0.03
+        assert share > 0.4 if is_full else abs(share) < 0.1
+
+
 @fields(ALL - TRAINED)
 def test_integer_weights_equal_repeated_rows(field, tables):
     X, Y = tables
