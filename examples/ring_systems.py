@@ -9,9 +9,9 @@ log p where only the target's score drives rows, and for MMD flows the differenc
 sums.
 
 Score-difference flow and discriminator flow arrive early and stay; Langevin dynamics and diffusion
-arrive at the end, because their rows are noisy until then. SVGD leaves rows between the modes, and
-MMD flow scatters them as its bandwidth falls. Of the generators that of score differences has the
-shapes; the score GAN and the GAN find all modes and draw them together. (No marginals are matched.)
+arrive at the end, because their rows are noisy until then. SVGD leaves modes with unequal shares.
+Of the generators that of score differences has the shapes; the score GAN and the GAN find all modes
+and draw them together. (No marginals are matched.)
 
 Prints a table and writes ``ring_systems.png`` into the current directory.
 """
