@@ -116,7 +116,7 @@ for (i, weights), (j, name) in product(enumerate(WEIGHTS), enumerate(DATA)):
         curve = [means[name, weights, schedule, n][0] for n in BUDGETS]
         axis.plot(4 * np.array(BUDGETS), curve, "o-", markersize=3.5, color=color, label=schedule)
     axis.axhline(1, color="black", linewidth=0.8, linestyle="--")
-    axis.set(xscale="log", yscale="log", ylim=(0.5, 60), yticks=[0.5, 1, 2, 5, 10, 20, 50])
+    axis.set(xscale="log", yscale="log", ylim=(0.5, 4), yticks=[0.5, 1, 2, 4])
     axis.set_xticks(4 * np.array(BUDGETS), [str(4 * n) for n in BUDGETS])
     axis.yaxis.set_major_formatter("{x:g}")
     axis.minorticks_off()
