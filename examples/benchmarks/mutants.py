@@ -91,6 +91,7 @@ def tests_of(room, path):
         for name in ROOMS[room]
         for file in ([name] if name.endswith(".py") else sorted((ROOT / name).glob("test_*.py")))
     ]
+    files += ["tests/test_rare_ways.py", "tests/test_rare_inputs.py"]
     names = [
         str(Path(file).relative_to(ROOT) if Path(file).is_absolute() else file) for file in files
     ]
