@@ -43,7 +43,6 @@ __all__ = [
 Affine = tuple[NDArray, NDArray, NDArray]  # source mean, matrix, target mean
 
 TINY = 1e-12  # smallest probability of a draw
-DEGENERATE = 1e-10  # smallest eigenvalue of correlations that are not degenerate
 ROUNDED = 1e-6  # largest error of a correlation, which an accurate map does not come near
 # Values that lie farther outside of the middle 96 % of a column than ten times its width are pulled
 # in: one such value may have more variance than all others.
@@ -112,7 +111,7 @@ def affine_map(
     -------
     m_q, A, m_p : ndarrays of shape (n_features,), (n_features, n_features), (n_features,)
         T takes y to ``(y - m_q) A + m_p``. Columns that are constant on either side are shifted
-        only, and where correlations are degenerate, columns are rescaled each by itself.
+        only. Correlations are shrunk by more than 1/(n + 1), so that none are degenerate.
 
     Examples
     --------
@@ -140,9 +139,7 @@ def affine_map(
 
 
 def _optimal_map(C_q: NDArray, C_p: NDArray, scale: NDArray) -> NDArray:
-    """The optimal map between two Gaussians, or none where correlations are degenerate."""
-    if any(np.linalg.eigvalsh(C / scale)[0] <= DEGENERATE for C in (C_q, C_p)):
-        return np.eye(len(C_q))
+    """The optimal map between two Gaussians."""
     A = _between(C_q, C_p)
     if np.abs((A.T @ C_q @ A - C_p) / scale).max() > ROUNDED:  # units too far apart for one matrix
         s = np.sqrt(np.diag(scale))

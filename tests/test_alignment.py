@@ -118,3 +118,16 @@ def test_bases(tables):
     box = uniform_base(1000, X, None, rng)
     assert (box >= X.min(axis=0)).all()
     assert (box <= X.max(axis=0)).all()
+
+
+@pytest.mark.parametrize("d", [2, 3, 20])
+@pytest.mark.parametrize("n", [2, 50, 5000])
+def test_correlations_of_columns_that_are_one_are_not_degenerate(n, d):
+    """They are shrunk by more than 1/(n + 1), which is then their smallest eigenvalue."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, 1)) * rng.normal(size=d) + 3
+    R = _moments(X, None)[2]
+    assert np.linalg.eigvalsh(R)[0] > 1 / (n + 1)
+    Y = rng.normal(size=(n, d))
+    for here, there in ((Y, X), (X, Y)):
+        assert np.isfinite(affine_map(here, there)[1]).all()
