@@ -78,3 +78,20 @@ def test_noise_of_a_schedule_of_its_own_is_a_pair_of_draws(seed):
     ]
     np.testing.assert_array_equal(moved[0], moved[1])
     assert not np.array_equal(moved[0], moved[2])
+
+
+@pytest.mark.filterwarnings("ignore:the rows ended far")
+@pytest.mark.parametrize("seed", range(3))
+def test_aligned_rows_begin_within_the_target_where_nothing_would_pull_them(seed):
+    """Those farther out than the target's farthest row begin as far as that, the others nearer."""
+    rng = np.random.default_rng(seed)
+    angle = rng.uniform(0, 2 * np.pi, 200)
+    X, Y = np.column_stack([np.cos(angle), np.sin(angle)]), rng.normal(size=(100, 2)) + 5
+    X -= X.mean(axis=0)
+    still = {"n_steps": 1, "step_size": 1e-12, "match_marginals": False, "random_state": seed}
+    reach = np.linalg.norm(X, axis=1).max()
+    drawn = np.linalg.norm(MMDFlowSampler(**still).fit(X).transform(Y), axis=1)
+    assert drawn.max() == pytest.approx(reach, rel=1e-6)
+    free = np.linalg.norm(SDFlowSampler(n_noise=0, **still).fit(X).transform(Y), axis=1)
+    assert free.max() > 1.5 * reach
+    np.testing.assert_allclose(drawn, np.minimum(free, reach), atol=0.02)  # equal rows told apart
