@@ -59,6 +59,37 @@ def test_given_values_of_another_distribution(seed):
     assert energy_distance(samples, truth) < 1.5 * energy_floor(truth, 600)
 
 
+# means and standard deviations of y given x
+PLACES = np.array([-1.2, -0.6, 0.0, 0.6, 1.2])
+CONDITIONALS = {
+    "sine, noise grows": (np.sin, lambda x: 0.1 + x**2),
+    "square": (np.square, lambda x: 0.3 + 0 * x),
+    "line": (lambda x: 2 * x, lambda x: 0.5 + 0 * x),
+}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", CONDITIONALS)
+def test_conditional_means_and_spread_are_those_of_the_place(name, seed):
+    mean, deviation = CONDITIONALS[name]
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-1.5, 1.5, 1000)
+    table = pd.DataFrame({"x": x, "y": mean(x) + deviation(x) * rng.normal(size=1000)})
+    transport, places = TableTransport(random_state=seed).fit(table), np.repeat(PLACES, 200)
+    for rows in (
+        transport.sample(1000, given={"x": places}),
+        transport.impute(pd.DataFrame({"x": places, "y": np.nan})),
+    ):
+        y = rows["y"].to_numpy().reshape(5, 200)
+        # a place has about 200 rows, and 200 draws: each knows the spread to 0.05, both to 0.07,
+        # and the mean to 0.1 deviations; four times that. At 0 the noise is least, between knots
+        # 0.4 apart (1.2 times). A straight line with one spread had up to 1.7.
+        off = y.std(axis=1) / deviation(PLACES) - 1
+        assert np.abs(off).max() < 0.4
+        assert np.abs(off[PLACES != 0]).max() < 0.28
+        np.testing.assert_allclose((y.mean(axis=1) - mean(PLACES)) / deviation(PLACES), 0, atol=0.4)
+
+
 def test_one_row_is_drawn_like_many():
     flow, rng = fitted(0, n_steps=20, n_reference=200)
     rows = np.vstack([flow.sample(1, k, given={0: 0.7}) for k in range(30)])

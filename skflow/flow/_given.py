@@ -1,26 +1,23 @@
 r"""Draw some columns of a target given others.
 
-.. math:: y = B c + r, \qquad r \sim p(r \mid s(c))
+.. math:: y = m(c) + s(c) \, r, \qquad r \sim p(r \mid S(c))
 
-B is a ridge regression, near the given values where target rows lie there. The residuals r are
-moved by a conditional flow: rows start from draws of all residuals, and end in those of target rows
-with a like s(c). So the part of y that is linear in c asks for no rows near c, and kernels have to
-see only what is left. s(c) is c itself where target rows lie near; otherwise, as among a dozen
-columns, it is the leading part of the prediction B c, and of c itself.
+m is a regression, near the given values where target rows lie there, and s the residuals' spread
+(`_regression.py`). The residuals r are moved by a conditional flow: rows start from draws of all
+residuals, and end in those of target rows that have like values S(c). So a mean or a spread that
+changes with c asks for no rows near c, and kernels have to see only what is left. S is c itself
+where target rows lie near; otherwise, as among a dozen columns, it is the leading part of the
+prediction m(c), and of c itself.
 
 References
 ----------
 Rubin, D. B. (1981). The Bayesian bootstrap. The Annals of Statistics 9.
-
-Golub, G., Heath, M. and Wahba, G. (1979). Generalized cross-validation as a method for choosing a
-good ridge parameter. Technometrics 21.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,18 +26,18 @@ from numpy.typing import NDArray
 from skflow._utils import check_rows, means_and_deviations, warn
 from skflow.alignment import gaussian_base
 from skflow.fields import make_field
+from skflow.flow._regression import Ridge, Spread
 from skflow.flow._target import CovariateRatio, kept_columns
 from skflow.kernels import log_kernel_density
 from skflow.schedules import resolve_bandwidth
 
 __all__ = ["draw_given", "given_values", "resampled", "values_of", "warn_outside"]
 
-RIDGES = np.geomspace(1e-8, 10, 19)  # penalties over the mean variance of the columns
 NEAR = 10.0  # effective target rows at a given value, from which on it needs no summary
 PREDICTED, LEADING = 1, 2  # directions of the prediction, and of c itself, in a summary
 UNSUMMARIZED = PREDICTED + LEADING  # columns that need no summary
 SEEN_ROWS, SEEN_GIVEN = 2000, 200  # rows that neighbours are counted on
-EXACT = 1e-6  # standard deviations of residuals, below which y is a linear function of c
+EXACT = 1e-6  # standard deviations of residuals, below which m(c) leaves nothing
 REGRESSED_ROWS = 10  # effective target rows, up to which only the regression's residuals are drawn
 LEAST_ROWS = 50  # fewest rows that are moved together, as a population
 
@@ -87,8 +84,8 @@ def draw_given(
     least : int, default=50
         Fewest rows that are moved together.
     bootstrap : bool, default=False
-        Whether B is that of a Bayesian bootstrap of the rows, so that several draws differ by what
-        is not known of B as well.
+        Whether m and s are those of a Bayesian bootstrap of the rows, so that several draws differ
+        by what is not known of them as well.
 
     Returns
     -------
@@ -108,16 +105,23 @@ def draw_given(
     if is_near and C.shape[1]:
         near = CovariateRatio(C, weight, given).weight
     seen = near * rng.exponential(size=len(near)) if bootstrap else near
-    ridge = Ridge.fit(C, Y, seen / seen.sum())
+    seen = seen / seen.sum()
+    ridge = Ridge.fit(C, Y, seen, is_bent=is_moved)
     at_target, at_given = ridge(C), ridge(given)
-    R = (Y - at_target) * ridge.inflation
-    start = rng.permutation(base(len(given), R, near, rng))  # even rows have an order
-    scale = means_and_deviations(Y, weight)[1]
+    R, scale = (Y - at_target) * ridge.inflation, means_and_deviations(Y, weight)[1]
     if not is_moved or (np.sqrt(weight @ R**2) <= EXACT * scale).all():
-        return (at_given + start)[:n]
+        return (at_given + _start(base, len(given), R, near, rng))[:n]
     S, s = (C, given) if is_near else _summary(C, given, at_target, at_given, weight)
+    spread = Spread.fit(S, R, seen)
+    R = R / spread(S)
+    start = _start(base, len(given), R, near, rng)
     flow.set_params(random_state=int(rng.integers(2**31)))
-    return (at_given + _moved(flow, R, S, weight, start, s))[:n]
+    return (at_given + spread(s) * _moved(flow, R, S, weight, start, s))[:n]
+
+
+def _start(base: Base, n: int, R: NDArray, weight: NDArray, rng: np.random.Generator) -> NDArray:
+    """Residuals to start from; those of a base may have an order."""
+    return rng.permutation(base(n, R, weight, rng))
 
 
 def _moved(
@@ -197,54 +201,10 @@ def warn_outside(name: Any, values: Any, low: Any, high: Any) -> None:
             return
 
 
-@dataclass(frozen=True)
-class Ridge:
-    """A linear regression of some columns on others.
-
-    Parameters
-    ----------
-    center, mean : ndarrays of shape (n_given,), (n_drawn,)
-        Means of the columns.
-    slope : ndarray of shape (n_given, n_drawn)
-        B.
-    inflation : float
-        What residuals are to be multiplied by, to vary as those of new rows do.
-    """
-
-    center: NDArray
-    mean: NDArray
-    slope: NDArray
-    inflation: float
-
-    @classmethod
-    def fit(cls, C: NDArray, Y: NDArray, weight: NDArray) -> Ridge:
-        """Choose the penalty by generalised cross-validation."""
-        center, mean, n = weight @ C, weight @ Y, 1 / np.sum(weight**2)
-        root = np.sqrt(weight)[:, None]
-        U, sizes, V = np.linalg.svd(root * (C - center), full_matrices=False)
-        y = root * (Y - mean)
-        along, total = U.T @ y, np.sum(y**2)
-        variance = np.sum(sizes**2) / max(C.shape[1], 1) or 1.0
-        best: tuple = (np.inf, 1.0, np.zeros_like(sizes))
-        for penalty in RIDGES * variance:
-            shrink = sizes**2 / (sizes**2 + penalty)
-            free = 1 - (1 + shrink.sum()) / n
-            if free > 0:
-                left = total - np.sum((1 - (1 - shrink) ** 2)[:, None] * along**2)
-                best = min(best, (left / free**2, free, shrink), key=lambda found: found[0])
-        _, free, shrink = best
-        inverse = np.divide(shrink, sizes, out=np.zeros_like(sizes), where=sizes > 0)
-        return cls(center, mean, V.T @ (inverse[:, None] * along), free**-0.5)
-
-    def __call__(self, C: NDArray) -> NDArray:
-        """Predicted columns."""
-        return self.mean + (C - self.center) @ self.slope
-
-
 def _summary(
     C: NDArray, given: NDArray, at_target: NDArray, at_given: NDArray, weight: NDArray
 ) -> tuple[NDArray, NDArray]:
-    """What residuals are drawn given: s(c) of the target's rows, and of the given ones."""
+    """What residuals are drawn given: S(c) of the target's rows, and of the given ones."""
     pairs = [
         _leading(at_target, at_given, weight, PREDICTED),
         _leading(C, given, weight, LEADING),
