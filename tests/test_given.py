@@ -303,6 +303,18 @@ def test_columns_that_are_constant_are_not_drawn():
     assert rows.to_dict("list") == {"p": [1, 1], "q": ["c", "c"]}
 
 
+@pytest.mark.parametrize("zone", [None, "UTC", "days"])
+def test_dates_may_be_given_as_text(zone):
+    days = pd.Series(pd.date_range("2020-01-01", periods=40, tz=None if zone == "days" else zone))
+    frame = pd.DataFrame({"day": days.dt.date if zone == "days" else days, "x": np.arange(40.0)})
+    transport = TableTransport(random_state=0).fit(frame)
+    text = "2020-01-20T00:00Z" if zone == "UTC" else "2020-01-20"
+    rows = transport.sample(2, given={"day": text})
+    pd.testing.assert_frame_equal(rows, transport.sample(2, given={"day": frame["day"][19]}))
+    with pytest.raises(ValueError, match=r"'day' does not fit .*'20.1.2020' \(row 0\) is no date"):
+        transport.sample(2, given={"day": "20.1.2020"})
+
+
 @pytest.mark.parametrize("value", [3.7, 1000])
 @pytest.mark.filterwarnings("ignore:given")
 def test_given_values_that_the_dtype_cannot_hold_are_refused(value):

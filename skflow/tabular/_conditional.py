@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from skflow.flow._given import draw_given, resampled, values_of, warn_outside
 from skflow.tabular._checks import check_finite, quoted
 from skflow.tabular._encoder import TableEncoder
-from skflow.tabular._frames import import_pandas, to_pandas
-from skflow.tabular._kinds import Kind
+from skflow.tabular._frames import import_pandas, infer, to_pandas
+from skflow.tabular._kinds import Instant, Kind
 from skflow.tabular._whitening import HalfWhitening
 
 if TYPE_CHECKING:
@@ -302,10 +302,18 @@ def as_in_target(
     return import_pandas().DataFrame(made, index=given.index)
 
 
+def _dates_in(column: pandas.Series, kind: Instant) -> pandas.Series:
+    """Dates where all are written as text, such as 2024-03-01 or 2024-03-01T12:30."""
+    if kind.unit != "datetime64" or infer(column) != "string":
+        return column
+    dates = import_pandas().to_datetime(column, format="ISO8601", errors="coerce")
+    return dates if dates.notna().equals(column.notna()) else column
+
+
 def _column_as_in_target(column: pandas.Series, target: pandas.Series, kind: Kind) -> pandas.Series:
     name, known = column.name, kind.read(target)
     try:
-        plain = kind.read(column)
+        plain = kind.read(_dates_in(column, kind) if isinstance(kind, Instant) else column)
     except TypeError as error:
         raise ValueError(f"given's column {name!r} does not fit the target's: {error}.") from None
     present, is_there = plain[plain.notna()], known[known.notna()]

@@ -43,7 +43,7 @@ from skflow.tabular._values import Typed, digits_of, first_of, key_of, meaning_o
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["KINDS", "Kind", "kind_of"]
+__all__ = ["KINDS", "Instant", "Kind", "kind_of"]
 
 MOST_LISTED = 3  # of the target's categories in an error
 

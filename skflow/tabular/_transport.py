@@ -512,7 +512,8 @@ class TableTransport(PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_ou
         given : dict or DataFrame, default=None
             By name of a column a value, or n_samples of them, that the new rows have there, such as
             ``{"age": 40, "sex": "f"}``. The other columns are drawn from the target's distribution
-            given these; see `SDFlowSampler.sample`. With ``by`` its columns have to be given.
+            given these; see `SDFlowSampler.sample`. With ``by`` its columns have to be given. A
+            date may be text, such as "2024-03-01" or "2024-03-01T12:30Z".
 
         Returns
         -------
