@@ -128,3 +128,48 @@ def test_a_single_rare_row_of_a_long_table(values):
     target = pd.DataFrame({"c": [common] * 5999 + [rare]})
     transport = TableTransport(random_state=0).fit(target)
     assert transport.transform(target[:100])["c"].eq(common).mean() > 0.95
+
+
+def make_places(n, seed):
+    """Streets, of which cities are made, of which states are made, with a tax of the state."""
+    rng = np.random.default_rng(seed)
+    street = rng.integers(0, 16, n)
+    state = street // 8
+    return pd.DataFrame(
+        {
+            "state": np.array(["Ohio", "Iowa"])[state],
+            "city": np.array([*"abcdefgh"])[street // 2],
+            "street": 100 + 7 * street,
+            "tax": np.array([0.05, 0.08])[state],
+            "rent": rng.normal(300 + 20 * street, 30),
+            "fee": rng.normal(30, 5, n).round(),
+        }
+    ).assign(total=lambda t: t["rent"] + t["fee"])
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "given", [{"state": "Iowa"}, {"city": "c"}, {"street": 135}, {"rent": 400.0}, {"tax": 0.08}]
+)
+def test_rows_keep_to_what_given_values_determine(given, seed):
+    target = make_places(600, seed)
+    rows = TableTransport(random_state=seed).fit(target).sample(400, given=given)
+    (name, value), bound = *given.items(), ["street", "city", "state", "tax"]
+    assert (rows[name] == value).all()
+    if name != "tax":  # a given trend is no category: the state follows the regression alone
+        assert set(map(tuple, rows[bound].values)) <= set(map(tuple, target[bound].values))
+    np.testing.assert_allclose(rows["total"], rows["rent"] + rows["fee"], atol=1e-6)
+    like = (
+        target[target[name] == value] if name != "rent" else target[abs(target["rent"] - 400) < 9]
+    )
+    for column in ("city", "street"):
+        shares = [t[column].value_counts(normalize=True) for t in (rows, like)]
+        # 300 rows of a state, of which each of four cities has a quarter, or 40 near a rent
+        assert shares[0].sub(shares[1], fill_value=0).abs().max() < (0.4 if name == "rent" else 0.2)
+
+
+def test_given_values_that_exclude_each_other_are_told():
+    transport = TableTransport(random_state=0).fit(make_places(400, 0))
+    with pytest.warns(UserWarning, match="no row with such values of 'state' and 'city'"):
+        rows = transport.sample(3, given={"state": "Iowa", "city": "a"})
+    assert (rows["state"] == "Iowa").all()

@@ -108,6 +108,10 @@ class Category(Codec):
         """The target's values at positions among them."""
         return self._values.iloc[codes].reset_index(drop=True)
 
+    def scores(self, block: NDArray) -> NDArray:
+        """How near every category is to rows: (n_rows, n_levels), the highest is the nearest."""
+        return block @ self._corners[: self.n_levels].T
+
     def _held(self, block: NDArray) -> NDArray:
         """Levels of the rows that are on a corner, because they were gathered there; -1 of others.
 

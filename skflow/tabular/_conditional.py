@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from skflow.flow._given import draw_given, resampled, values_of, warn_outside
 from skflow.tabular._checks import check_finite, quoted
+from skflow.tabular._consistent import consistent
 from skflow.tabular._encoder import TableEncoder
 from skflow.tabular._frames import import_pandas, infer, to_pandas
 from skflow.tabular._kinds import Instant, Kind
@@ -198,7 +199,7 @@ def draw_rows_given(
     target: pandas.DataFrame,
     weight: NDArray,
     given: pandas.DataFrame,
-    kinds: Mapping[Hashable, Kind],
+    encoder: TableEncoder,
     rng: np.random.Generator,
     least: int,
 ) -> pandas.DataFrame:
@@ -214,8 +215,8 @@ def draw_rows_given(
         Their weights.
     given : DataFrame of shape (n_samples, n_given)
         Some of the columns, with the target's dtypes.
-    kinds : dict of str to Kind
-        What the columns hold.
+    encoder : TableEncoder
+        What knows the columns' kinds, and what they determine of each other.
     rng : numpy.random.Generator
         Draws all.
     least : int
@@ -226,7 +227,7 @@ def draw_rows_given(
     samples : DataFrame of shape (n_samples, n_columns)
         The rows, with the target's dtypes and a new index.
     """
-    codes = SeparateColumns(target, weight, kinds, missing=True)
+    codes = SeparateColumns(target, weight, encoder.kinds, missing=True)
     Z, weight = codes.encode(target, rng), weight / weight.sum()
     rest = [c for c in target.columns if c not in given.columns]
     none = [np.empty(0, int)]
@@ -238,8 +239,10 @@ def draw_rows_given(
         R = draw_given(flow, whitening.apply(Z[:, y]), Z[:, c], weight, at, rng, least=least)
         samples[:, y] = whitening.inverse(R)
     values = {x: codes.decode(samples[:, codes.places[x]], x) for x in rest}
-    drawn = import_pandas().DataFrame(values)
-    return drawn.join(given.reset_index(drop=True))[list(target.columns)]
+    given = given.reset_index(drop=True)
+    drawn = import_pandas().DataFrame(values, index=given.index)
+    drawn = consistent(drawn, given, encoder, lambda x: samples[:, codes.places[x]])
+    return drawn.join(given)[list(target.columns)]
 
 
 def check_given(given: Any, n: int, columns: list) -> pandas.DataFrame:

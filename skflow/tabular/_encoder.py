@@ -304,7 +304,7 @@ class TableEncoder(PlainState):
         for column, block in self.blocks.items():
             if block.start < block.stop:
                 Z[:, block] = self.codecs[column].encode(plain[column], rng)
-        codes = self._codes(plain) if self.trends else {}
+        codes = self.codes(plain) if self.trends else {}
         for column, trend in self.trends.items():
             if trend.scale:
                 j = self.blocks[column].start
@@ -317,8 +317,19 @@ class TableEncoder(PlainState):
     def _categories(self) -> dict[Hashable, Category]:
         return {c: codec for c, codec in self.codecs.items() if isinstance(codec, Category)}
 
-    def _codes(self, plain: Mapping[Hashable, pandas.Series]) -> dict[Hashable, NDArray]:
-        """Positions of the rows' levels among the target's, of all categories."""
+    def codes(self, plain: Mapping[Hashable, pandas.Series]) -> dict[Hashable, NDArray]:
+        """Positions of the rows' levels among the target's, of all categories.
+
+        Parameters
+        ----------
+        plain : mapping of str to Series
+            Plain columns.
+
+        Returns
+        -------
+        codes : dict of str to ndarray of shape (n_rows,)
+            The positions.
+        """
         return {c: codec.codes(plain[c]) for c, codec in self._categories.items()}
 
     def unknown(self, table: pandas.DataFrame, *, whole: bool = False) -> dict[Hashable, list]:
@@ -440,7 +451,7 @@ class TableEncoder(PlainState):
         matches = matches or Matches([], {}, [np.zeros(1)] * len(self.combinations))
         known = matches.columns
         plain = self._decoded(Z, known, matches.offsets)
-        codes = self._codes(plain) if self.trends else {}
+        codes = self.codes(plain) if self.trends else {}
         for c, trend in self.trends.items():
             residual = Z[:, self.blocks[c]].sum(axis=1)  # of no coordinates it is zero
             columns: Any = codes if isinstance(trend, Trend) else plain
@@ -465,8 +476,23 @@ class TableEncoder(PlainState):
             Y = some.nearest(self._together(some, Z, matches), offset)
             for c, y in zip(some.names, Y.T, strict=True):
                 plain[c] = self.codecs[c].decode(y[:, None])
+        self.read_off(plain)
+        return plain
+
+    def read_off(
+        self, plain: dict[Hashable, pandas.Series], given: Sequence[Hashable] = ()
+    ) -> None:
+        """Replace categories by what other columns determine.
+
+        Parameters
+        ----------
+        plain : dict of str to Series
+            Plain columns, which are replaced.
+        given : sequence of str, default=()
+            Columns that stay.
+        """
         categories = self._categories
         for c, dependency in self.dependencies.items():
-            codes = dependency(categories, plain[dependency.name])
-            plain[c] = categories[c].values_of(codes)
-        return plain
+            if c not in given:
+                codes = dependency(categories, plain[dependency.name])
+                plain[c] = categories[c].values_of(codes)

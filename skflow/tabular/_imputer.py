@@ -37,11 +37,12 @@ def sample_given(transport: Any, n: int, rng: np.random.Generator, given: Any) -
         )
     parts, kinds = [], transport._kinds
     for group, positions in groups.rows_of(frame, "given").items():
-        target, weight = groups.flows[group].target()
+        own = groups.flows[group]
+        target, weight = own.target()
         seen = [c for c in target.columns if c in frame]
         rows = as_in_target(frame.iloc[positions][seen], target, kinds)
         flow = _make_flow(transport)
-        part = draw_rows_given(flow, target, weight, rows, kinds, rng, SAMPLED_ROWS)
+        part = draw_rows_given(flow, target, weight, rows, own.encoder, rng, SAMPLED_ROWS)
         parts.append(part.set_axis(positions))
     samples = import_pandas().concat(parts).sort_index()
     for c in by:

@@ -513,7 +513,8 @@ class TableTransport(PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_ou
             By name of a column a value, or n_samples of them, that the new rows have there, such as
             ``{"age": 40, "sex": "f"}``. The other columns are drawn from the target's distribution
             given these; see `SDFlowSampler.sample`. With ``by`` its columns have to be given. A
-            date may be text, such as "2024-03-01" or "2024-03-01T12:30Z".
+            date may be text, such as "2024-03-01" or "2024-03-01T12:30Z". A given state comes only
+            with its cities, and a given city with its state.
 
         Returns
         -------
@@ -530,7 +531,8 @@ class TableTransport(PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_ou
         Warns
         -----
         UserWarning
-            If a given number or date lies outside of the target's range.
+            If a given number or date lies outside of the target's range, or given values do not
+            occur together where one determines the other.
 
         Examples
         --------
