@@ -129,7 +129,8 @@ def test_kept_values_that_the_target_lacks_are_told():
 
 def test_generators_cannot():
     target, source, _ = problem(0)
-    with pytest.raises(ValueError, match="condition_on"):
+    message = "SDFlowGenerator cannot keep the columns of condition_on: choose a sampler"
+    with pytest.raises(ValueError, match=message):
         TableTransport(SDFlowGenerator(), condition_on=KEPT).fit(target, X_source=source)
 
 

@@ -87,6 +87,11 @@ class GroupFlow(PlainState):
         self._whitening = HalfWhitening(Z, weight, self._kept)
         self._is_frozen = source is not None
         if len(self._kept):
+            if "condition_on" not in flow.get_params():
+                raise ValueError(
+                    f"flow={type(flow).__name__} cannot keep the columns of condition_on: choose a "
+                    "sampler, such as SDFlowSampler(), or groups with by=[...]."
+                )
             flow.set_params(condition_on=self._kept.tolist())
         given: dict[str, Any] = {} if weight is None else {"sample_weight": weight}
         Y, self._wide, self._matches = self._whitening.apply(Z), None, None
