@@ -19,7 +19,7 @@ from skflow.kernels._tiles import TileSums
 ROOT = Path(__file__).parents[1]
 
 # A room is a module or a subpackage directly in skflow. Besides what its row allows, a room may
-# import its own modules and _utils. skflow/__init__ may import whatever is public.
+# import its own modules, _draws and _utils. skflow/__init__ may import whatever is public.
 MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"tabular", "samplers", "generators", "metrics", "plotting", "advice"},
@@ -38,11 +38,12 @@ MAY_IMPORT = {
     "bandwidth": set(),
     "class_shares": set(),
     "datasets": set(),
+    "_draws": set(),
     "_utils": set(),
     "_version": set(),
 }
 ASSIGNMENTS = ast.Assign, ast.AnnAssign
-FREE = {"skflow._utils", "skflow._version"}  # anyone may import these
+FREE = {"skflow._draws", "skflow._utils", "skflow._version"}  # anyone may import these
 # `import skflow` does without these
 OPTIONAL = {"PIL", "jinja2", "matplotlib", "numba", "pandas", "polars", "pyarrow", "torch", "tqdm"}
 

@@ -26,7 +26,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skflow import MMDFlowSampler, SDFlowSampler, TableTransport
 from skflow import metrics as m
-from skflow._utils import make_generator
+from skflow._draws import make_generator
 from skflow.model_selection import (
     SCORES,
     CircularValidation,

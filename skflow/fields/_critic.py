@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from skflow._utils import check_count, draw_evenly
+from skflow._draws import draw_evenly
+from skflow._utils import check_count
 from skflow.fields._base import ALL_ROWS, FieldState, FlowDefaults, Frozen, Limits
 from skflow.fields._input_gradient import input_gradient, pull_back
 from skflow.fields._kernel import Formula, KernelField, KernelState

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow._utils import draw_evenly
+from skflow._draws import draw_evenly
 from skflow.fields._base import Field, FieldState, Frozen, Limits
 from skflow.fields._population import MovingRows, Population
 from skflow.kernels import KernelSum

@@ -16,7 +16,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow._utils import draw_shuffled, normalize_weights, warn
+from skflow._draws import draw_shuffled
+from skflow._utils import normalize_weights, warn
 from skflow.kernels import mean_distance
 
 __all__ = ["arrival_floors", "warn_if_not_arrived"]

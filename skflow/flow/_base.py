@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skflow._draws import make_generator
 from skflow._utils import (
     NamedPartsMixin,
     check_count,
@@ -32,7 +33,6 @@ from skflow._utils import (
     distinct_rows,
     is_auto,
     lookup,
-    make_generator,
     warn,
 )
 from skflow.alignment import ALIGNMENTS

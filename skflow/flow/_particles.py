@@ -18,15 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skflow._utils import (
-    check_memory,
-    check_rows,
-    draw_shuffled,
-    is_auto,
-    lexicographic_order,
-    lookup,
-    progress,
-)
+from skflow._draws import draw_shuffled
+from skflow._utils import check_memory, check_rows, is_auto, lexicographic_order, lookup, progress
 from skflow.alignment import (
     ALIGNMENTS,
     Affine,

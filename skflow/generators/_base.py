@@ -24,13 +24,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skflow._draws import make_generator, order_within_blocks
 from skflow._utils import (
     check_count,
     check_rows,
     is_auto,
     lookup,
-    make_generator,
-    order_within_blocks,
     refuse_source_as_y,
     unfitted_on_failure,
     unwrap_source,

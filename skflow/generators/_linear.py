@@ -19,7 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skflow._utils import check_scale, is_checked, make_generator
+from skflow._draws import make_generator
+from skflow._utils import check_scale, is_checked
 
 __all__ = ["LinearGenerator"]
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from skflow._utils import call_for_rows, check_count, check_rows, draw_rows, lookup
+from skflow._draws import call_for_rows, draw_rows
+from skflow._utils import check_count, check_rows, lookup
 from skflow.alignment import even_uniform
 
 __all__ = ["Prior", "draw_spread", "make_prior"]

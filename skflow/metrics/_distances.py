@@ -37,12 +37,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skflow._draws import make_generator
 from skflow._utils import (
     check_count,
     check_rows,
     check_scale,
     check_weights,
-    make_generator,
     moments,
     normalize_weights,
     symmetric_root,

@@ -14,13 +14,8 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
-from skflow._utils import (
-    check_count,
-    check_rows,
-    check_weights,
-    make_generator,
-    normalize_weights,
-)
+from skflow._draws import make_generator
+from skflow._utils import check_count, check_rows, check_weights, normalize_weights
 from skflow.bandwidth import resolve_bandwidth, weighted_median
 
 __all__ = ["nearest_neighbor_ratio", "outlying_share", "transport_cost_ratio"]

@@ -31,7 +31,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist
 
-from skflow._utils import check_count, check_rows, lookup, make_generator
+from skflow._draws import make_generator
+from skflow._utils import check_count, check_rows, lookup
 
 __all__ = ["TwoSampleResult", "holm_correction", "two_sample_test"]
 

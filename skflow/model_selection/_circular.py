@@ -42,7 +42,8 @@ from sklearn.dummy import DummyClassifier
 from sklearn.metrics import get_scorer as get_sklearn_scorer
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from skflow._utils import draw_evenly, unwrap_source, warn
+from skflow._draws import draw_evenly
+from skflow._utils import unwrap_source, warn
 from skflow.advice import LEVEL, say_alike
 from skflow.class_shares import estimate_class_shares
 from skflow.metrics import two_sample_test

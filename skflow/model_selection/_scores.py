@@ -16,7 +16,8 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold
 
-from skflow._utils import make_generator, normalize_weights
+from skflow._draws import make_generator
+from skflow._utils import normalize_weights
 from skflow.metrics import (
     characteristic_function_distance,
     energy_floor,

@@ -12,14 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import validate_data
 
-from skflow._utils import (
-    cached_value,
-    check_count,
-    check_rows,
-    check_weights,
-    make_generator,
-    warn_if_sliced,
-)
+from skflow._draws import make_generator
+from skflow._utils import cached_value, check_count, check_rows, check_weights, warn_if_sliced
 from skflow.metrics import energy_distance, nearest_neighbor_ratio
 
 __all__ = ["Trial", "coordinates", "flow_of", "make_trial", "placed"]

@@ -23,18 +23,14 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import OneToOneFeatureMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skflow._draws import call_for_rows, draw_evenly, draw_rows, make_generator, order_within_blocks
 from skflow._utils import (
-    call_for_rows,
     check_count,
     check_memory,
     check_rows,
-    draw_evenly,
-    draw_rows,
     is_auto,
     lookup,
-    make_generator,
     means_and_deviations,
-    order_within_blocks,
     positive_weights,
     refuse_source_as_y,
     unfitted_on_failure,

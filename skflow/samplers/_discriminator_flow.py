@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skflow._utils import check_rows, draw_rows, warn
+from skflow._draws import draw_rows
+from skflow._utils import check_rows, warn
 from skflow.alignment import Affine, affine_map, apply_affine
 from skflow.fields import Discriminator
 from skflow.flow._marginals import unlike_marginals

@@ -24,13 +24,8 @@ from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from skflow._utils import (
-    NamedPartsMixin,
-    check_count,
-    lookup,
-    make_generator,
-    unfitted_on_failure,
-)
+from skflow._draws import make_generator
+from skflow._utils import NamedPartsMixin, check_count, lookup, unfitted_on_failure
 from skflow.samplers._sd_flow import SDFlowSampler
 
 __all__ = ["SDFlowOverSampler"]

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy.linalg import helmert
 from scipy.special import softmax
 
-from skflow._utils import draw_rows, normalize_weights
+from skflow._draws import draw_rows
+from skflow._utils import normalize_weights
 from skflow.tabular._codecs import CATEGORY_DITHER, Codec
 from skflow.tabular._frames import import_pandas
 

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow._utils import count_draws, draw_rows, normalize_weights
+from skflow._draws import draw_rows
+from skflow._utils import count_draws, normalize_weights
 from skflow.tabular._categories import MAX_CATEGORIES, offsets_of
 from skflow.tabular._numbers import Number
 from skflow.tabular._plain import PlainState

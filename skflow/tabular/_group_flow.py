@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from skflow._utils import draw_evenly
+from skflow._draws import draw_evenly
 from skflow.metrics import nearest_neighbor_ratio
 from skflow.tabular._encoder import Matches, TableEncoder
 from skflow.tabular._last_bandwidth import with_last_bandwidth

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from skflow._utils import draw_shuffled, is_auto
+from skflow._draws import draw_shuffled
+from skflow._utils import is_auto
 from skflow.flow import MATCHED_ROWS
 from skflow.samplers import SDFlowSampler
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import sklearn
 
-from skflow._utils import draw_evenly
+from skflow._draws import draw_evenly
 from skflow._version import __version__
 from skflow.plotting._columns import read_columns
 from skflow.tabular._encoder import TableEncoder

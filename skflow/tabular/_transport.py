@@ -16,13 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from skflow._draws import make_generator
 from skflow._utils import (
     NamedPartsMixin,
     check_count,
     check_weights,
     distinct_rows,
     lookup,
-    make_generator,
     unfitted_on_failure,
     unwrap_source,
     warn,
