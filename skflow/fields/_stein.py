@@ -4,12 +4,8 @@ r"""Stein's direction: scores of the target, smoothed over the moving rows, and 
           \qquad k(z, y) = \exp(-‖z - y‖² / 2b²)
 
 It is the direction, in the unit ball of the kernel's space of vector fields, in which KL(q‖p) falls
-fastest: Stein variational gradient descent (SVGD). In units of a displacement: σ² times the usual.
-
-The usual bandwidth is ``b² = med²/(2 log(n + 1))``, med being the median distance between moving
-rows. Where the target has modes it is as wide as their distances, and a row between two modes
-follows the mean of their scores. The target blurred by σ has structure as fine as σ, so by default
-b is at most 2σ.
+fastest: Stein variational gradient descent (SVGD). ``b² = med²/(2 log(n + 1))`` by default, med
+being the median distance between moving rows. In units of a displacement: σ² times the usual.
 
 Scores are averaged with weights that sum to the mean of the kernel, ``k(z) = E k(z, y)``, far below
 one in many columns. So steps by default are ``η = 1 / (2 max_i k(z_i))``: no row goes further than
@@ -32,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skflow._utils import check_tolerance, is_auto
+from skflow._utils import check_tolerance
 from skflow.bandwidth import resolve_bandwidth
 from skflow.fields._base import ALL_ROWS, FieldState, FlowDefaults, Limits
 from skflow.fields._denoisers import make_denoiser
@@ -45,7 +41,6 @@ from skflow.schedules import GeometricSchedule
 
 __all__ = ["Stein"]
 
-MOST_SIGMAS = 2.0  # "auto" for b, at most, in bandwidths of the score; 1.5 copies more
 PAIRED_ROWS = 500  # moving rows that the median distance is taken from
 
 
@@ -59,9 +54,9 @@ class Stein(KernelField):
     ----------
     denoiser : {"kernel", "learned"}, regressor or callable, default="kernel"
         What the score ``∇ log p(z;σ) = (D_p(z;σ) - z) / σ²`` comes from, see `TargetScore`.
-    bandwidth : float, str, "median" or "auto", default="auto"
+    bandwidth : float, str or "median", default="median"
         b: a number in the units of the data, or the name of a bandwidth, resolved on the moving
-        rows at every step. "median" is the usual rule above, "auto" the same, at most 2σ.
+        rows at every step. "median" is the usual rule above.
     tol : float, default=1e-6
         Share of a kernel sum over the target that may be neglected where it saves time: rows far
         away, and from 1e-6 on digits beyond single precision. 0 sums all, in the precision of the
@@ -82,7 +77,7 @@ class Stein(KernelField):
     """
 
     denoiser: Any = "kernel"
-    bandwidth: Any = "auto"
+    bandwidth: Any = "median"
     tol: float = 1e-6
 
     def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
@@ -114,8 +109,7 @@ class Stein(KernelField):
     def defaults(self) -> FlowDefaults:
         """Return what "auto" means for flows driven by this field."""
         check_tolerance(self.tol)
-        if not is_auto(self.bandwidth):
-            resolve_bandwidth(self.bandwidth, np.arange(3.0)[:, None], name="bandwidth")
+        resolve_bandwidth(self.bandwidth, np.arange(3.0)[:, None], name="bandwidth")
         make_denoiser(self.denoiser)
         return FlowDefaults(schedule=GeometricSchedule(sigma_min=NARROW))
 
@@ -161,17 +155,16 @@ class _SteinState(KernelState):
     def velocity(self, Z: NDArray, Y: NDArray, sigma: float, step: int = 0) -> NDArray:
         queries, p, q = self._populations(Z, Y, sigma)
         pull = self.D_p(q.rows, p, q, sigma)[0] - q.rows.rows
-        direction = _Direction(self.D_p, pull, self._bandwidth(q.rows.rows, q.n_rows, sigma))
+        direction = _Direction(self.D_p, pull, self._bandwidth(q.rows.rows, q.n_rows))
         v, k = direction.of(queries, p, q, sigma)
         felt = 2 * float(k.max())
         self._keep(direction, p, q, sigma, full_step=1 / felt if felt else 0.0)
         return v
 
-    def _bandwidth(self, Y: NDArray, n_rows: int, sigma: float) -> float:
+    def _bandwidth(self, Y: NDArray, n_rows: int) -> float:
         if len(Y) < 2 or not np.ptp(Y, axis=0).any():
             return 1.0  # rows at one place have no distance, and none is needed
-        if self.bandwidth not in ("auto", "median"):
+        if self.bandwidth != "median":
             return resolve_bandwidth(self.bandwidth, Y, name="bandwidth")
         some = Y[:: -(-len(Y) // PAIRED_ROWS)]
-        usual = resolve_bandwidth("median", some) / np.sqrt(2 * np.log(n_rows + 1))
-        return min(usual, MOST_SIGMAS * sigma) if is_auto(self.bandwidth) else usual
+        return resolve_bandwidth("median", some) / np.sqrt(2 * np.log(n_rows + 1))

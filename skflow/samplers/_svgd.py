@@ -33,10 +33,9 @@ class SVGDSampler(ScoreSampler):
     ----------
     denoiser : {"kernel", "learned"}, regressor, callable or Denoiser, default="kernel"
         What the score comes from: the kernel mean, a regressor, or a function D(Z, σ).
-    bandwidth : float, str, "median" or "auto", default="auto"
+    bandwidth : float, str or "median", default="median"
         b: a number in the units of the data, or the name of a bandwidth, resolved on the moving
-        rows at every step. "median" is their median distance over ``sqrt(2 log(n + 1))``, the
-        usual rule; "auto" is the same, but at most 2σ_k, so that modes keep their own scores.
+        rows at every step. "median" is their median distance over ``sqrt(2 log(n + 1))``.
     schedule : str, Schedule, array-like or callable, default="auto"
         Noise schedule: the bandwidths σ_k, from wide to narrow, see `make_schedule`; "auto" is the
         method's own.
@@ -101,7 +100,7 @@ class SVGDSampler(ScoreSampler):
     np.True_
     """
 
-    bandwidth: Any = "auto"
+    bandwidth: Any = "median"
     n_steps: int = 500
     step_size: Any = "auto"
 
