@@ -392,10 +392,11 @@ def test_rows_at_one_place_have_no_median_distance_and_go_on(tables, n):
 
 
 @fields(ALL - TRAINED - {"kernel", "stein"})
+@pytest.mark.parametrize("i", [0, 13])
 @pytest.mark.parametrize("shift", SHIFTS)
-def test_a_new_row_takes_the_place_of_the_row_it_is_like(tables, field, shift, request):
+def test_a_new_row_takes_the_place_of_the_row_it_is_like(tables, field, shift, i, request):
     X, Y = tables
-    sigma, i = 1.1, 13
+    sigma = 1.1
     state = begin(field, X, sigma, by_row=True)
     state.velocity(Y, Y, sigma)
     new = Y[[i]] + shift

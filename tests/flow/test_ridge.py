@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge as PlainRidge
 
+from skflow import SDFlowSampler
 from skflow.bandwidth import resolve_bandwidth
-from skflow.flow._given import RIDGES, Ridge, _neighbors
+from skflow.flow._given import RIDGES, UNSUMMARIZED, Ridge, _neighbors
 
 
 def tables(seed, n=60, d=4):
@@ -77,3 +78,21 @@ def test_rows_near_given_values_are_counted_by_their_kernel_values(d):
     expected = np.median((K @ weight) ** 2 / (K**2 @ weight**2))
     assert _neighbors(C, given, weight) == pytest.approx(expected, rel=1e-6)
     assert _neighbors(np.ones((70, d)), np.ones((9, d)), weight) == np.inf  # all are at one place
+
+
+@pytest.mark.parametrize("n_given", [1, UNSUMMARIZED, UNSUMMARIZED + 1])
+def test_few_given_columns_need_no_summary(n_given, monkeypatch):
+    """However few target rows are near them: it would have as many columns."""
+    asked = []
+
+    def summary(C, given, *_):
+        asked.append(C.shape[1])
+        return C, given
+
+    monkeypatch.setattr("skflow.flow._given._neighbors", lambda *_: 0.0)
+    monkeypatch.setattr("skflow.flow._given._summary", summary)
+    X = np.random.default_rng(0).normal(size=(90, n_given + 2))
+    X[:, -1] += X[:, 0] ** 2
+    flow = SDFlowSampler(n_steps=2, random_state=0).fit(X)
+    assert flow.sample(5, given=dict.fromkeys(range(n_given), 0.0)).shape == X[:5].shape
+    assert asked == [n_given] * (n_given > UNSUMMARIZED)
