@@ -92,11 +92,7 @@ def draw_given(
     drawn : ndarray of shape (n_samples, n_drawn)
         One draw of y for every row of given values.
     """
-    if flow is not None and not make_field(flow.field).is_normalized:
-        raise ValueError(
-            f"given does not work with {flow!r}: where all rows have the same given values their "
-            "repulsion outweighs the target's attraction. Choose SDFlowSampler()."
-        )
+    _check_attraction(flow)
     weight, n = weight / weight.sum(), len(given)
     given = np.tile(given, (-(-max(least, n) // n), 1))[: max(least, n)]
     is_moved = flow is not None and 1 / np.sum(weight**2) > REGRESSED_ROWS
@@ -117,6 +113,14 @@ def draw_given(
     start = _start(base, len(given), R, near, rng)
     flow.set_params(random_state=int(rng.integers(2**31)))
     return (at_given + spread(s) * _moved(flow, R, S, weight, start, s))[:n]
+
+
+def _check_attraction(flow: Any) -> None:
+    if flow is not None and not make_field(flow.field).is_normalized:
+        raise ValueError(
+            f"given does not work with {flow!r}: where all rows have the same given values their "
+            "repulsion outweighs the target's attraction. Choose SDFlowSampler()."
+        )
 
 
 def _start(base: Base, n: int, R: NDArray, weight: NDArray, rng: np.random.Generator) -> NDArray:

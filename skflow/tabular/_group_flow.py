@@ -14,6 +14,7 @@ from sklearn.base import clone
 
 from skflow._draws import draw_evenly
 from skflow.metrics import nearest_neighbor_ratio
+from skflow.samplers import SDFlowSampler
 from skflow.tabular._encoder import Matches, TableEncoder
 from skflow.tabular._last_bandwidth import with_last_bandwidth
 from skflow.tabular._noise import RowNoise
@@ -23,13 +24,29 @@ from skflow.tabular._whitening import HalfWhitening
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["SAMPLED_ROWS", "GroupFlow"]
+__all__ = ["SAMPLED_ROWS", "GroupFlow", "flow_of", "make_flow"]
 
 SAMPLED_ROWS = 500  # fewest samples that shares are learned on: no fewer are moved together anyway
 MAP_ROWS = 2000  # most source rows that the maps of a frozen flow are learned on
 # From so many rows of a target on they are moved in single precision, which takes half the time,
 # unless a source reaches farther than this: coordinates of a target are of order one.
 SINGLE_ROWS, SINGLE_REACH = 3000, 1e3
+
+
+def flow_of(spec: Any) -> Any:
+    """Return the flow of tables; see ``flow`` of `TableTransport`."""
+    return SDFlowSampler(step_size=1.0) if spec is None else spec
+
+
+def make_flow(spec: Any, random_state: Any, verbose: Any) -> Any:
+    """Return an unfitted flow of tables, with the table's seed if it has none of its own."""
+    flow = clone(flow_of(spec))
+    params = flow.get_params()
+    if params.get("random_state", 0) is None:
+        flow.set_params(random_state=random_state)
+    if verbose and "verbose" in params:
+        flow.set_params(verbose=verbose)
+    return flow
 
 
 class GroupFlow(PlainState):
@@ -87,12 +104,7 @@ class GroupFlow(PlainState):
         self._whitening = HalfWhitening(Z, weight, self._kept)
         self._is_frozen = source is not None
         if len(self._kept):
-            if "condition_on" not in flow.get_params():
-                raise ValueError(
-                    f"flow={type(flow).__name__} cannot keep the columns of condition_on: choose a "
-                    "sampler, such as SDFlowSampler(), or groups with by=[...]."
-                )
-            flow.set_params(condition_on=self._kept.tolist())
+            self._let_keep(flow)
         given: dict[str, Any] = {} if weight is None else {"sample_weight": weight}
         Y, self._wide, self._matches = self._whitening.apply(Z), None, None
         if source is not None:
@@ -109,6 +121,15 @@ class GroupFlow(PlainState):
         if self._is_frozen:
             moved = self.flow.transform(self._some_of(S, rng))
             self._matches = self._match(self._whitening.inverse(moved))
+
+    def _let_keep(self, flow: Any) -> None:
+        """Tell a flow which coordinates stay."""
+        if "condition_on" not in flow.get_params():
+            raise ValueError(
+                f"flow={type(flow).__name__} cannot keep the columns of condition_on: choose a "
+                "sampler, such as SDFlowSampler(), or groups with by=[...]."
+            )
+        flow.set_params(condition_on=self._kept.tolist())
 
     def _some_of(self, S: NDArray, rng: np.random.Generator) -> NDArray:
         """The source rows that the maps of a frozen flow are learned on."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import TransformerMixin, clone
+from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skflow._draws import make_generator
@@ -28,7 +28,6 @@ from skflow._utils import (
     warn,
 )
 from skflow.advice import find_alike
-from skflow.samplers import SDFlowSampler
 from skflow.tabular._checks import (
     as_list,
     check_complete,
@@ -40,6 +39,7 @@ from skflow.tabular._checks import (
 )
 from skflow.tabular._encoder import TableEncoder
 from skflow.tabular._frames import import_pandas, in_library, to_pandas
+from skflow.tabular._group_flow import flow_of, make_flow
 from skflow.tabular._groups import Groups
 from skflow.tabular._imputer import impute_table, sample_given
 from skflow.tabular._noise import RowNoise
@@ -52,11 +52,6 @@ if TYPE_CHECKING:
 __all__ = ["TableTransport"]
 
 MISSING_RULES = {"keep": False, "raise": True}  # whether missing values are refused
-
-
-def _make_flow(spec: Any) -> Any:
-    """Return the flow of tables; see ``flow`` of `TableTransport`."""
-    return SDFlowSampler(step_size=1.0) if spec is None else spec
 
 
 @dataclasses.dataclass(eq=False, repr=False)
@@ -198,7 +193,7 @@ class TableTransport(PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_ou
     _output = "default"  # the library of frames that are returned
 
     def _named_parts(self) -> dict[str, Callable[[Any], Any]]:
-        return {"flow": _make_flow}
+        return {"flow": flow_of}
 
     # ------------------------------------------------------------------------------------ fit
     def fit(
@@ -360,13 +355,7 @@ class TableTransport(PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_ou
         return {name: flow.flow for name, flow in self._groups.flows.items()}
 
     def _make_flow(self) -> Any:
-        flow = clone(_make_flow(self.flow))
-        params = flow.get_params()
-        if params.get("random_state", 0) is None:
-            flow.set_params(random_state=self.random_state)
-        if self.verbose and "verbose" in params:
-            flow.set_params(verbose=self.verbose)
-        return flow
+        return make_flow(self.flow, self.random_state, self.verbose)
 
     def _rng(self, stream: int) -> np.random.Generator:
         """Generator of the dither (0), samples (2), rows for maps (3) or missing values (4)."""
@@ -463,12 +452,12 @@ class TableTransport(PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_ou
         """
         check_is_fitted(self)
         check_frame(X, "source")
-        missing = [c for c in self.by_ if c not in X.columns]
-        if missing:
-            raise ValueError(f"source lacks the column(s) {quoted(missing)} of by={self.by_}.")
-        missing = [c for c in self.condition_on_ if c not in X.columns]
-        if missing:
-            raise ValueError(f"source lacks the column(s) {quoted(missing)} of condition_on.")
+        for name, columns in ("by", self.by_), ("condition_on", self.condition_on_):
+            missing = [c for c in columns if c not in X.columns]
+            if missing:
+                raise ValueError(
+                    f"source lacks the column(s) {quoted(missing)} of {name}={columns}."
+                )
         check_complete(X, self.by_, "source")
         self.encoder_.check(X, "source")
         if self.missing == "raise" if complete is None else complete:
