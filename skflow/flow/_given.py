@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from skflow._utils import check_rows, means_and_deviations, warn
 from skflow.alignment import gaussian_base
 from skflow.fields import make_field
-from skflow.flow._regression import Ridge, Spread
+from skflow.flow._regression import Regression, Spread
 from skflow.flow._target import CovariateRatio, kept_columns
 from skflow.kernels import log_kernel_density
 from skflow.schedules import resolve_bandwidth
@@ -102,9 +102,9 @@ def draw_given(
         near = CovariateRatio(C, weight, given).weight
     seen = near * rng.exponential(size=len(near)) if bootstrap else near
     seen = seen / seen.sum()
-    ridge = Ridge.fit(C, Y, seen, is_bent=is_moved)
-    at_target, at_given = ridge(C), ridge(given)
-    R, scale = (Y - at_target) * ridge.inflation, means_and_deviations(Y, weight)[1]
+    regression = Regression.fit(C, Y, seen, is_bent=is_moved)
+    at_target, at_given = regression(C), regression(given)
+    R, scale = (Y - at_target) * regression.inflation, means_and_deviations(Y, weight)[1]
     if not is_moved or (np.sqrt(weight @ R**2) <= EXACT * scale).all():
         return (at_given + _start(base, len(given), R, near, rng))[:n]
     S, s = (C, given) if is_near else _summary(C, given, at_target, at_given, weight)

@@ -2,9 +2,10 @@ r"""Where columns lie given others, and how far they spread there.
 
 .. math:: y = m(c) + s(c) \, r, \qquad m(c) = a + B c + \sum_k b_k \max(c_{j_k} - t_k, 0)
 
-m is a ridge regression on the given columns, and on what they are above some of their quantiles t
-(linear splines), if generalised cross-validation finds that nearer. log s² is such a regression of
-the logarithms of squared residuals.
+m is a ridge regression on the given columns, and another one of what it leaves on what they are
+above some of their quantiles t (linear splines), if generalised cross-validation finds that nearer.
+Beyond all rows only the first goes on, as a straight line. log s² is such a regression of the
+logarithms of squared residuals.
 
 References
 ----------
@@ -22,11 +23,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Ridge", "Spread"]
+__all__ = ["Regression", "Spread"]
 
 RIDGES = np.geomspace(1e-8, 10, 19)  # penalties over the mean variance of the columns
 MOST_KNOTS, PER_KNOT = 7, 10  # of a column; rows for every knot of all columns
 LEAST_SQUARE = 1e-4  # added to residuals' squares over their mean, which may be zero
+BOUNDS = 0.05, 0.95  # of log s² among the rows; its exponential would let outliers run away
 
 Knots = tuple[NDArray, NDArray]  # columns whose slope changes, and where
 NO_KNOTS: Knots = (np.zeros(0, int), np.zeros(0))
@@ -34,23 +36,20 @@ NO_KNOTS: Knots = (np.zeros(0, int), np.zeros(0))
 
 @dataclass(frozen=True)
 class Ridge:
-    """A regression of some columns on others.
+    """A linear regression of some columns on others.
 
     Parameters
     ----------
-    knots : tuple of ndarrays of shape (n_knots,)
-        Given columns whose slope changes, and where.
-    center, mean : ndarrays of shape (n_given + n_knots,), (n_drawn,)
+    center, mean : ndarrays of shape (n_given,), (n_drawn,)
         Means of the columns.
-    slope : ndarray of shape (n_given + n_knots, n_drawn)
-        B and b.
+    slope : ndarray of shape (n_given, n_drawn)
+        B.
     free : float
         One less the share of the residuals' variance that was fitted away.
     loss : float
         Estimated mean square of residuals of rows that were not fitted to.
     """
 
-    knots: Knots
     center: NDArray
     mean: NDArray
     slope: NDArray
@@ -58,30 +57,8 @@ class Ridge:
     loss: float
 
     @classmethod
-    def fit(cls, C: NDArray, Y: NDArray, weight: NDArray, *, is_bent: bool = False) -> Ridge:
-        """Fit a straight regression, and with ``is_bent`` splines if these are nearer.
-
-        Parameters
-        ----------
-        C, Y : ndarrays of shape (n_rows, n_given), (n_rows, n_drawn)
-            The columns.
-        weight : ndarray of shape (n_rows,)
-            Weights of the rows, summing to one.
-        is_bent : bool, default=False
-            Whether slopes may change.
-
-        Returns
-        -------
-        ridge : Ridge
-            The regression.
-        """
-        designs = [NO_KNOTS, _quantiles(C, 1 / np.sum(weight**2))] if is_bent else [NO_KNOTS]
-        return min((cls._fit(C, Y, weight, knots) for knots in designs), key=lambda fit: fit.loss)
-
-    @classmethod
-    def _fit(cls, C: NDArray, Y: NDArray, weight: NDArray, knots: Knots) -> Ridge:
+    def fit(cls, C: NDArray, Y: NDArray, weight: NDArray) -> Ridge:
         """Choose the penalty by generalised cross-validation."""
-        C = _with_splines(C, knots)
         center, mean, n = weight @ C, weight @ Y, 1 / np.sum(weight**2)
         root = np.sqrt(weight)[:, None]
         U, sizes, V = np.linalg.svd(root * (C - center), full_matrices=False)
@@ -97,16 +74,59 @@ class Ridge:
                 best = min(best, (left / free**2, free, shrink), key=lambda found: found[0])
         loss, free, shrink = best
         inverse = np.divide(shrink, sizes, out=np.zeros_like(sizes), where=sizes > 0)
-        return cls(knots, center, mean, V.T @ (inverse[:, None] * along), free, loss)
+        return cls(center, mean, V.T @ (inverse[:, None] * along), free, loss)
 
     def __call__(self, C: NDArray) -> NDArray:
         """Predicted columns."""
-        return self.mean + (_with_splines(C, self.knots) - self.center) @ self.slope
+        return self.mean + (C - self.center) @ self.slope
+
+
+@dataclass(frozen=True)
+class Regression:
+    """A straight regression, and splines of what it leaves, which are constant beyond all rows.
+
+    Parameters
+    ----------
+    straight : Ridge
+        The regression on the columns.
+    bent : Ridge or None
+        That of its residuals on the columns and their splines, if this is nearer.
+    knots : tuple of ndarrays of shape (n_knots,)
+        Given columns whose slope changes, and where.
+    low, high : ndarrays of shape (n_given,)
+        Range of the rows that were fitted to.
+    """
+
+    straight: Ridge
+    bent: Ridge | None
+    knots: Knots
+    low: NDArray
+    high: NDArray
+
+    @classmethod
+    def fit(cls, C: NDArray, Y: NDArray, weight: NDArray, *, is_bent: bool) -> Regression:
+        """Fit to rows, whose weights sum to one; ``is_bent`` allows of splines."""
+        straight, knots = Ridge.fit(C, Y, weight), NO_KNOTS
+        if is_bent:
+            knots = _quantiles(C, 1 / np.sum(weight**2))
+        bent = None
+        if len(knots[0]):
+            bent = Ridge.fit(_with_splines(C, knots), Y - straight(C), weight)
+            bent = bent if bent.loss / straight.free**2 < straight.loss else None
+        return cls(straight, bent, knots, C.min(axis=0), C.max(axis=0))
+
+    def __call__(self, C: NDArray) -> NDArray:
+        """Predicted columns."""
+        if self.bent is None:
+            return self.straight(C)
+        inner = np.clip(C, self.low, self.high)
+        return self.straight(C) + self.bent(_with_splines(inner, self.knots))
 
     @property
     def inflation(self) -> float:
         """What residuals are to be multiplied by, to vary as those of new rows do."""
-        return self.free**-0.5
+        free = self.straight.free * (1.0 if self.bent is None else self.bent.free)
+        return free**-0.5
 
 
 @dataclass(frozen=True)
@@ -115,26 +135,32 @@ class Spread:
 
     Parameters
     ----------
-    log_square : Ridge
+    log_square : Regression
         Regression of the logarithms of their squares.
     unit : ndarray of shape (n_drawn,)
         What squares of this spread are to be multiplied by.
+    low, high : ndarrays of shape (n_drawn,)
+        Bounds of the regression: quantiles of its values at the rows that were fitted to.
     """
 
-    log_square: Ridge
+    log_square: Regression
     unit: NDArray
+    low: NDArray
+    high: NDArray
 
     @classmethod
     def fit(cls, S: NDArray, R: NDArray, weight: NDArray) -> Spread:
         """Learn from residuals R of rows with columns S; weights sum to one."""
         square = R**2 / np.maximum(weight @ R**2, np.finfo(float).tiny)
-        ridge = Ridge.fit(S, np.log(square + LEAST_SQUARE), weight, is_bent=True)
-        unit = weight @ (square / np.exp(ridge(S)))
-        return cls(ridge, np.where(unit > 0, unit, 1.0))
+        ridge = Regression.fit(S, np.log(square + LEAST_SQUARE), weight, is_bent=True)
+        fitted = ridge(S)
+        low, high = np.quantile(fitted, BOUNDS, axis=0)
+        unit = weight @ (square / np.exp(np.clip(fitted, low, high)))
+        return cls(ridge, np.where(unit > 0, unit, 1.0), low, high)
 
     def __call__(self, S: NDArray) -> NDArray:
         """Standard deviations of the columns' residuals, over those of all rows."""
-        return np.sqrt(self.unit * np.exp(self.log_square(S)))
+        return np.sqrt(self.unit * np.exp(np.clip(self.log_square(S), self.low, self.high)))
 
 
 def _with_splines(C: NDArray, knots: Knots) -> NDArray:
@@ -155,5 +181,5 @@ def _quantiles(C: NDArray, n: float) -> Knots:
     ]
     if not knots:
         return NO_KNOTS
-    columns, values = zip(*knots, strict=True)
-    return np.asarray(columns), np.asarray(values)
+    columns, values = map(np.asarray, zip(*knots, strict=True))
+    return columns, values
