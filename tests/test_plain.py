@@ -101,6 +101,7 @@ def test_time_zones_of_pytz():
 
 def make_table(n, seed, shift=0.0):
     rng = np.random.default_rng(seed)
+    rates, county = np.random.default_rng(9).integers(1, 20, (20, 2)), rng.integers(20, size=n)
     x, midnight = rng.normal(shift, 1, n), pd.Timestamp("2024-03-30", tz=OSLO)
     return pd.DataFrame(
         {
@@ -114,6 +115,10 @@ def make_table(n, seed, shift=0.0):
             "time": (midnight + pd.to_timedelta(3600 * x, "s")).floor("s"),
             "amount": [Decimal(f"{v:.2f}") for v in x],
             "sum": x + 2,
+            "area": np.exp(x).round(1) + 1,
+            "rate": rates[county, 0],
+            "wage": rates[county, 1],
+            "cost": (np.exp(x).round(1) + 1) * rates[county, 0],
         }
     )
 
@@ -166,7 +171,7 @@ def test_skops_stores_a_fitted_transport(by, is_frozen, library):
     data = io.dumps(transport)
     unknown = set(io.get_untrusted_types(data=data))
     assert all(name.startswith("skflow.") for name in unknown - {"numpy.dtype"}), unknown
-    listed = re.findall(r"``(\w*\.?\w+)``", TableTransport.__doc__.partition("Of ``unknown``")[2])
+    listed = re.findall(r"``(\w*\.?\w+)``", TableTransport.__doc__.partition("in ``unknown``")[2])
     of_tables = [name for name in unknown if name.startswith("skflow.tabular")]
     for name in of_tables:  # each is documented
         module, own = name.split(".")[-2:]

@@ -149,6 +149,7 @@ class TableTransport(PlainState, TransformerMixin, NamedPartsMixin, auto_wrap_ou
     ``_group_flow.GroupFlow``, ``_encoder.TableEncoder``, ``_encoder.Matches``,
     ``_numbers.Number``, ``_numbers.NumberMatch``, ``_categories.Category``,
     ``_relations.Relation``, ``_relations.Trend``, ``_relations.Pairs``, ``_relations.Dependency``,
+    ``_products.Product``, ``_combinations.Combinations``,
     ``_bend.Bend``, ``_whitening.HalfWhitening``, ``_frames.Restore``, ``_values.Typed``, and of
     ``_kinds`` ``Missing``, ``Integer``, ``Float``, ``Decimals``, ``Instant``, ``Date``,
     ``Duration``, ``Period`` and ``Category``. In ``skflow.flow`` they are ``_atoms.JointAtom``,
