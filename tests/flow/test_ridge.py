@@ -6,7 +6,8 @@ from sklearn.linear_model import Ridge as PlainRidge
 
 from skflow import SDFlowSampler
 from skflow.bandwidth import resolve_bandwidth
-from skflow.flow._given import RIDGES, UNSUMMARIZED, Ridge, _neighbors
+from skflow.flow._given import UNSUMMARIZED, _neighbors
+from skflow.flow._regression import RIDGES, Regression
 
 
 def tables(seed, n=60, d=4):
@@ -32,7 +33,7 @@ def test_it_is_the_ridge_regression_of_the_least_generalised_error(seed):
         free = 1 - (1 + freedom) / n
         found.append((left.sum() / free**2, free, plain))
     _, free, best = min(found, key=lambda case: case[0])
-    ridge = Ridge.fit(C, Y, weight)
+    ridge = Regression.fit(C, Y, weight, is_bent=False)
     np.testing.assert_allclose(ridge(C), best.predict(C), rtol=1e-8)
     assert ridge.inflation == pytest.approx(free**-0.5, rel=1e-8)
 
@@ -44,7 +45,7 @@ def test_inflated_residuals_vary_as_the_noise_does():
         rng = np.random.default_rng(seed)
         C = rng.normal(size=(60, 20))
         Y = C @ rng.normal(size=(20, 1)) + rng.normal(size=(60, 1))
-        ridge = Ridge.fit(C, Y, np.full(60, 1 / 60))
+        ridge = Regression.fit(C, Y, np.full(60, 1 / 60), is_bent=False)
         R = Y - ridge(C)
         plain.append(np.mean(R**2))
         inflated.append(np.mean((R * ridge.inflation) ** 2))
@@ -56,11 +57,15 @@ def test_inflated_residuals_vary_as_the_noise_does():
 @pytest.mark.parametrize("seed", range(3))
 def test_units_and_constant_columns_change_no_prediction(seed):
     C, Y, weight = tables(seed)
-    expected = Ridge.fit(C, Y, weight)(C)
-    np.testing.assert_allclose(Ridge.fit(1e3 * C, Y, weight)(1e3 * C), expected, rtol=1e-9)
+    expected = Regression.fit(C, Y, weight, is_bent=False)(C)
+    np.testing.assert_allclose(
+        Regression.fit(1e3 * C, Y, weight, is_bent=False)(1e3 * C), expected, rtol=1e-9
+    )
     nothing = np.zeros((len(C), 2))  # which leaves the mean
     np.testing.assert_allclose(
-        Ridge.fit(nothing, Y, weight)(nothing), np.tile(weight @ Y, (len(C), 1)), rtol=1e-12
+        Regression.fit(nothing, Y, weight, is_bent=False)(nothing),
+        np.tile(weight @ Y, (len(C), 1)),
+        rtol=1e-12,
     )
 
 
