@@ -10,7 +10,7 @@ bandwidth arrives with neither; Arbel's variant, with the best settings found, o
 Sliced MMD flow (Hertrich et al. 2024), whose kernel -‖x - y‖ has no bandwidth, arrives with either.
 It leaves single rows where they were, far from the target, and in ten times the steps it copies.
 SVGD and Langevin dynamics do arrive from afar, so that for SVGD the claim is not borne out here.
-They scramble: Langevin always, SVGD from afar. So few rows copy under SVGD.
+They leave more rows beside the target, and scramble: Langevin always, SVGD from afar.
 
 Prints a table over three seeds, and writes ``far_off_systems.png`` into the current directory.
 """

@@ -9,7 +9,7 @@ log p where only the target's score drives rows, and for MMD flows the differenc
 sums.
 
 Score-difference flow and discriminator flow arrive early and stay; Langevin dynamics and diffusion
-arrive at the end, because their rows are noisy until then. SVGD leaves modes with unequal shares.
+arrive at the end, because their rows are noisy until then. SVGD leaves rows between the modes.
 Of the generators that of score differences has the shapes; the score GAN and the GAN find all modes
 and draw them together. (No marginals are matched.)
 
