@@ -43,6 +43,14 @@ def make_table(n, shift, seed):
 
 
 @pytest.fixture(autouse=True)
+def interrupts_arrive():
+    """A shell ignores them in jobs in the background, and so would all that these start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(autouse=True)
 def _in_a_directory_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
@@ -311,9 +319,17 @@ def test_a_full_disk(suffix, options, tmp_path):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_report_that_nobody_can_take_is_an_error():
     command = [sys.executable, "-m", "skflow", "compare", "source.csv", "target.csv"]
+    # Python would keep what it could not write, and try again at its end
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60
+            command,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=env,
+            text=True,
+            check=False,
+            timeout=60,
         )
     assert done.returncode == 2
     assert "No space left on device" in done.stderr

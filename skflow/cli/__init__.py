@@ -8,7 +8,6 @@ error: one line and exit code 2 for input that it cannot work with.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -31,7 +30,16 @@ from skflow.cli._notes import (
 )
 from skflow.cli._page import check_page, write_page
 from skflow.cli._report import as_text, compare_quality, of_groups, transport_quality
-from skflow.cli._shell import CommandError, Stopped, join, reason, say, show, stopping
+from skflow.cli._shell import (
+    CommandError,
+    Stopped,
+    discard_unwritable,
+    join,
+    reason,
+    say,
+    show,
+    stopping,
+)
 from skflow.cli._tables import Rows, load, open_table, write_like, write_new
 from skflow.cli._text import TextOptions, TextRows
 from skflow.generators import SDFlowGenerator
@@ -298,7 +306,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Stopped as stopped:
         return 128 + stopped.args[0]
     except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_unwritable()
         return 141
     except KeyboardInterrupt:
         return 130
@@ -308,6 +316,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except (ValueError, ImportError, OSError) as error:
         say(f"error: {error}")
+        discard_unwritable()
         return 2
     return 0
 

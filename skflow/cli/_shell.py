@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
@@ -14,6 +15,7 @@ __all__ = [
     "CommandError",
     "Stopped",
     "brief",
+    "discard_unwritable",
     "join",
     "one_line",
     "reason",
@@ -175,6 +177,18 @@ def show(text: str) -> None:
     text = "\n".join(map(visible, text.split("\n")))
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     print(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def discard_unwritable() -> None:
+    """Write what waits for standard output, or drop it, because Python would try again at its end.
+
+    It would then end with 120, and with a message of its own.
+    """
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
