@@ -73,8 +73,9 @@ def test_mmd_flow_of_groups_does_not_depend_on_the_unit(unit):
     assert np.abs(moved - source).max() > 1
     other = flow.fit(unit * target).transform(unit * source) / unit
     np.testing.assert_allclose(np.sort(other, axis=0), np.sort(moved, axis=0), atol=1e-6)
-    # by rounding two rows of one rank may get each other's quantile
-    assert np.isclose(other, moved, atol=1e-6).all(axis=1).mean() > 0.998
+    # by rounding two rows of one rank may get each other's quantile: of 2200 rows up to six, by
+    # the libraries' versions; steps in a wrong unit move all rows elsewhere
+    assert np.isclose(other, moved, atol=1e-6).all(axis=1).mean() > 0.99
 
 
 @pytest.mark.parametrize("weight", [0.1, 1.0, 10.0])
