@@ -173,7 +173,8 @@ class Discriminator(KernelField):
         s = self.critic_.scale
         v = self.critic_.velocity(Z, self._time(step)) * Z.dtype.type(s**2)
         length = np.sqrt(np.mean(v**2, axis=1, keepdims=True)) * self.step_size / self.n_steps_
-        short = np.minimum(1, LONGEST_STEP * s / np.maximum(length, np.finfo(v.dtype).tiny))
+        longest = np.maximum(LONGEST_STEP * s, np.finfo(v.dtype).tiny)
+        short = longest / np.maximum(length, longest)
         return (v * short).astype(Z.dtype)
 
     def _time(self, step: NDArray) -> NDArray:
