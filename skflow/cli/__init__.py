@@ -29,11 +29,12 @@ from skflow.cli._notes import (
     print_list,
 )
 from skflow.cli._page import check_page, write_page
-from skflow.cli._report import as_text, compare_quality, of_groups, transport_quality
+from skflow.cli._report import as_text, compare_quality, groups_to_reach, transport_quality
 from skflow.cli._shell import (
     CommandError,
     Stopped,
     discard_unwritable,
+    fail,
     join,
     reason,
     say,
@@ -68,7 +69,7 @@ def _transport_whole(args: argparse.Namespace) -> None:
     _load(args, [source, target], [*columns, *args.condition_on])
     transport = _make_transport(args, columns)
     if args.generator:
-        target_rows = _groups_to_reach(target.frame, source.frame, args.by)
+        target_rows = groups_to_reach(target.frame, source.frame, args.by)
         transport.fit(target_rows, X_source=source.frame)
     else:
         transport.fit(target.frame)
@@ -98,21 +99,12 @@ def _transport_chunks(args: argparse.Namespace) -> None:
         table.sample(
             [*columns, *args.condition_on], args.by, args.reference_rows or REFERENCE_ROWS, rng
         )
-    target.frame = _groups_to_reach(target.frame, source.frame, args.by)
+    target.frame = groups_to_reach(target.frame, source.frame, args.by)
     transport = _make_transport(args, columns).fit(target.frame, X_source=source.frame)
     for flow in transport.flows_.values():  # the rows have a progress bar of their own
         flow.set_params(verbose=0)
     write_moved(args.output, source, target, columns, _move_chunks(args, transport, source))
     _report_transport(args, transport, source, target)
-
-
-def _groups_to_reach(target: Any, source: Any, by: list[str]) -> Any:
-    """Target rows of the groups that the source has; all if it has none, which is an error later.
-
-    Groups without a source have nothing to move, and a flow that is made of both sides needs both.
-    """
-    kept = of_groups(target, source, by)
-    return kept if len(kept) else target
 
 
 def _move_chunks(
@@ -301,8 +293,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with stopping():
             _run(argv)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        print(end="", flush=True)  # does nothing where there is no standard output
     except Stopped as stopped:
         return 128 + stopped.args[0]
     except BrokenPipeError:  # whoever read our output has seen enough
@@ -312,12 +303,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except MemoryError as error:
         text = reason(error) or "out of memory"
-        say(f"error: {text} (bounded by --chunk-rows and --reference-rows)")
-        return 2
+        return fail(f"{text} (bounded by --chunk-rows and --reference-rows)")
     except (ValueError, ImportError, OSError) as error:
-        say(f"error: {error}")
-        discard_unwritable()
-        return 2
+        return fail(error)
     return 0
 
 

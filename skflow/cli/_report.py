@@ -34,7 +34,7 @@ from skflow.tabular._tells import tell_apart
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["MIN_ROWS", "as_text", "compare_quality", "of_groups", "transport_quality"]
+__all__ = ["MIN_ROWS", "as_text", "compare_quality", "groups_to_reach", "transport_quality"]
 
 MIN_ROWS = 60  # rows of a target that can spare some of them
 CLASSIFIED = 3  # of the runs, by a classifier
@@ -165,6 +165,29 @@ def _split(table: pandas.DataFrame, by: list) -> tuple[pandas.DataFrame, pandas.
 def of_groups(table: pandas.DataFrame, other: pandas.DataFrame, by: list) -> pandas.DataFrame:
     """Rows of the groups that another table has: no other can be moved."""
     return table[table.set_index(by).index.isin(other.set_index(by).index)] if by else table
+
+
+def groups_to_reach(
+    target: pandas.DataFrame, source: pandas.DataFrame, by: list
+) -> pandas.DataFrame:
+    """Target rows of the groups that the source has; all if it has none, which is an error later.
+
+    Groups without a source have nothing to move, and a flow that is made of both sides needs both.
+
+    Parameters
+    ----------
+    target, source : DataFrame
+        The tables.
+    by : list
+        The columns that make groups.
+
+    Returns
+    -------
+    rows : DataFrame
+        Some of the target's.
+    """
+    kept = of_groups(target, source, by)
+    return kept if len(kept) else target
 
 
 def compare_quality(

@@ -16,6 +16,7 @@ __all__ = [
     "Stopped",
     "brief",
     "discard_unwritable",
+    "fail",
     "join",
     "one_line",
     "reason",
@@ -189,6 +190,24 @@ def discard_unwritable() -> None:
             sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def fail(text: Any) -> int:
+    """Say what is wrong, and return the exit code of it.
+
+    Parameters
+    ----------
+    text : object
+        The error, or its text.
+
+    Returns
+    -------
+    code : int
+        2.
+    """
+    say(f"error: {text}")
+    discard_unwritable()
+    return 2
 
 
 @contextmanager

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from skflow.tabular._noise import Uniform
 
-__all__ = ["MAX_CATEGORIES", "Category", "offsets_of"]
+__all__ = ["MAX_CATEGORIES", "Category", "best_levels", "offsets_of"]
 
 MAX_CATEGORIES = 1000  # beyond that a column is no category
 CORNER_WIDTH = 32  # coordinates of more categories than that, whose corners are nearly orthogonal
@@ -127,10 +127,8 @@ class Category(Codec):
         return held
 
     def _nearest(self, block: NDArray, offset: Any) -> NDArray:
-        """The corner with the best score of every row, a part of the rows at a time."""
-        corners, size = self._corners[: self.n_levels].T, max(1, CHUNK_CELLS // self.n_levels)
-        parts = [block[i : i + size] for i in range(0, max(len(block), 1), size)]
-        return np.concatenate([np.argmax(part @ corners + offset, axis=1) for part in parts])
+        """The corner with the best score of every row."""
+        return best_levels(block, self._corners[: self.n_levels], offset)
 
     def codes(self, column: pandas.Series) -> NDArray:
         """Position of every value among the target's categories; -1 where it is not one."""
@@ -138,6 +136,13 @@ class Category(Codec):
         if self._has_missing:
             codes[column.isna().to_numpy(bool)] = self.n_levels - 1
         return codes
+
+
+def best_levels(rows: NDArray, places: NDArray, offset: Any) -> NDArray:
+    """The level with the best score, ``⟨row, place⟩ + offset``, a part of the rows at a time."""
+    size = max(1, CHUNK_CELLS // len(places))
+    parts = [rows[i : i + size] for i in range(0, max(len(rows), 1), size)]
+    return np.concatenate([np.argmax(part @ places.T + offset, axis=1) for part in parts])
 
 
 def offsets_of(scores: NDArray, share: NDArray) -> NDArray:

@@ -9,7 +9,6 @@ reach the shares of these.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from skflow._draws import draw_rows
 from skflow._utils import count_draws, normalize_weights
-from skflow.tabular._categories import MAX_CATEGORIES, offsets_of
+from skflow.tabular._categories import MAX_CATEGORIES, best_levels, offsets_of
 from skflow.tabular._numbers import Number
 from skflow.tabular._plain import PlainState
 
@@ -29,7 +28,6 @@ NEARLY_ALL = 0.9  # share of the rows that have their combination with others
 # Combinations, of those that would occur by chance. The rates of college's counties have 0.46 and
 # 0.5 on 471 and 400 rows, counts that depend on each other, as rooms and bedrooms, 0.75.
 FAR_FEWER = 0.65
-SCORE_CELLS = 2**22  # scores of rows that are in memory at a time
 OFFSET_ROWS = 2000  # rows that offsets are found on
 
 
@@ -61,10 +59,7 @@ class Combinations(PlainState):
 
     def nearest(self, Y: NDArray, offset: Any = 0.0) -> NDArray:
         """The coordinates of the combination with the best score, of every row."""
-        size, bias = max(1, SCORE_CELLS // len(self.values)), self._bias + offset
-        parts = [Y[i : i + size] for i in range(0, max(len(Y), 1), size)]
-        best = [np.argmax(part @ self.values.T + bias, axis=1) for part in parts]
-        return self.values[np.concatenate(best)]
+        return self.values[best_levels(Y, self.values, self._bias + offset)]
 
 
 def combinations(
@@ -104,11 +99,10 @@ def combinations(
     groups: list[tuple[list[Any], NDArray]] = []
     for c in sorted(codes, key=lambda c: -codes[c].max()):
         for i, (names, code) in enumerate(groups):
-            both, is_few = (
-                _both(code, codes[c]),
-                partial(_is_few, codes[c], weight=w, n_draws=n_draws),
-            )
-            if _shared(both, w, n_draws) and any(is_few(codes[name]) for name in names):
+            both = _both(code, codes[c])
+            if _shared(both, w, n_draws) and any(
+                _is_few(codes[c], codes[name], w, n_draws) for name in names
+            ):
                 groups[i] = [*names, c], both
                 break
         else:

@@ -446,11 +446,11 @@ class TableEncoder(PlainState):
         table : DataFrame
             The target's columns, dtypes and categories.
         """
+        known, offsets = {}, [np.zeros(1)] * len(self.combinations)
         if matches is not None:
             Z = gather(Z, self.atoms, matches.radii)
-        matches = matches or Matches([], {}, [np.zeros(1)] * len(self.combinations))
-        known = matches.columns
-        plain = self._decoded(Z, known, matches.offsets)
+            known, offsets = matches.columns, matches.offsets
+        plain = self._decoded(Z, known, offsets)
         codes = self.codes(plain) if self.trends else {}
         for c, trend in self.trends.items():
             residual = Z[:, self.blocks[c]].sum(axis=1)  # of no coordinates it is zero

@@ -25,9 +25,7 @@ __all__ = ["Product", "products"]
 
 GLANCED_ROWS = 500  # of which pairs of columns are chosen
 WORTH_A_LOOK = 0.05  # share of the variance that a product may leave there
-DIGITS = range(
-    1, 7
-)  # significant ones of a factor, of which the fewest are taken that make rows exact
+DIGITS = range(1, 7)  # significant ones of a factor; the fewest that make all rows exact are taken
 MOST_FACTORS = 60  # columns that are looked at, whose pairs and targets are looked at together
 
 
@@ -63,8 +61,7 @@ class Product(PlainState):
 
     def fitted(self, columns: Mapping[Any, Any]) -> NDArray:
         """The number's coordinates in rows with these factors, without residuals."""
-        value = self(columns)
-        return self.codec.encode(import_pandas().Series(value))[:, 0]
+        return self.codec.encode(import_pandas().Series(self(columns)))[:, 0]
 
     def coordinates(self, columns: Mapping[Any, Any], residual: NDArray) -> NDArray:
         """The number's coordinates in rows with these factors and residuals."""
@@ -127,8 +124,7 @@ def _candidates(columns: Mapping[Any, NDArray]) -> list[tuple[Any, tuple[Any, An
     """Columns and pairs of others, of whose product or quotient a glance leaves little."""
     step = -(-len(next(iter(columns.values()))) // GLANCED_ROWS)
     some = {c: x[::step] / (np.abs(x[::step]).max() or 1) for c, x in columns.items()}
-    powers = dict.fromkeys(combinations_with_replacement(some, 2), 1)
-    pairs = [(a, b, power) for (a, b), power in powers.items()]
+    pairs = [(a, b, 1) for a, b in combinations_with_replacement(some, 2)]
     pairs += [(a, b, -1) for a in some for b in some if a != b and (some[b] != 0).all()]
     V = np.array([some[a] * some[b] ** power for a, b, power in pairs])
     found = []
