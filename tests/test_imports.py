@@ -190,7 +190,7 @@ def test_import_skflow_asks_for_no_optional_library():
 @pytest.mark.filterwarnings("ignore:the rows ended far")  # in two steps
 @pytest.mark.parametrize("field", ["kernel", "mmd", "score", "entropy", "divergence", "stein"])
 def test_from_transform_to_the_matrix_product_there_are_ten_calls(field, monkeypatch):
-    """As docs/architecture.md says; of 30 columns products are those of BLAS."""
+    """As docs/architecture.md says; of 70 columns products are those of BLAS."""
     calls = []
 
     def counted(self, i, sums):
@@ -205,7 +205,7 @@ def test_from_transform_to_the_matrix_product_there_are_ten_calls(field, monkeyp
     for owner, name in (TileSums, "add"), (_Values, "receive"):
         sums = getattr(owner, name)
         monkeypatch.setattr(owner, name, lambda self, i, sums=sums: counted(self, i, sums))
-    X = np.random.default_rng(0).normal(size=(300, 30))
+    X = np.random.default_rng(0).normal(size=(300, 70)).astype(np.float32)
     flow = SDFlowSampler(field=field, n_steps=2, step_size=1.0, n_jobs=1, random_state=0)
     flow.set_params(schedule=[9.0, 8.0]).fit(X).transform(2 * X)
     assert calls

@@ -32,11 +32,19 @@ from skflow.metrics import energy_distance, energy_floor, nearest_neighbor_ratio
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
+PAUSE = 0.1  # seconds between two jobs
+
+
 def interleaved(jobs, n_rounds):
-    """Median seconds of each job, taken in turn; one round before that does not count."""
+    """Median seconds of each job, taken in turn; one round before that does not count.
+
+    After a job OpenMP's and BLAS's threads wait for more in a busy loop, for up to 0.1 s: in the
+    pause they go to sleep, so that no job is timed beside them.
+    """
     seconds = {name: [] for name in jobs}
     for i in range(n_rounds + 1):
         for name, job in jobs.items():
+            time.sleep(PAUSE)
             start = time.perf_counter()
             job()
             if i > 0:

@@ -114,7 +114,14 @@ class Groups(FieldState):
 
     def noise_to_signal(self) -> float | None:
         """Mean ratio of the groups; see `FieldState.noise_to_signal`."""
-        ratios = [state.noise_to_signal() for state in self.states]
+        ratios: list[float | None] = [None] * len(self.states)
+
+        def group(i: int) -> None:
+            with compute_threads(1):
+                ratios[i] = self.states[i].noise_to_signal()
+
+        with compute_threads() as n_threads:
+            parallel_for(len(self.states), group, n_threads)
         known = [ratio for ratio in ratios if ratio is not None]
         return float(np.mean(known)) if len(known) == len(ratios) else None
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from skflow._utils import cached_value
 from skflow.kernels._rows import Rows
 from skflow.kernels._threads import parallel_for
 from skflow.kernels._tiles import (
@@ -64,8 +65,8 @@ class DenseSums:
         Bandwidth, in the units of the data.
     bias : ndarray of shape (n_rows,)
         Logs b of the rows' weights.
-    values : ndarray of shape (n_rows, n_values)
-        The a.
+    values : ndarray of shape (n_rows, n_values), or None
+        The a; None are the rows themselves, in units.
     dtype : dtype
         Precision of the kernel values.
     is_wide : bool
@@ -77,17 +78,30 @@ class DenseSums:
         rows: Rows,
         sigma: float,
         bias: NDArray,
-        values: NDArray,
+        values: NDArray | None,
         dtype: np.dtype,
         *,
         is_wide: bool,
     ) -> None:
+        x, d = rows.inside(rows.rows), rows.n_features
         self.rows, self.sigma, self.is_wide = rows, np.float64(sigma) / rows.unit, is_wide
         self.top = float(bias.max())
-        self.B = row_factors(rows.inside(rows.rows), bias - self.top)
-        with np.errstate(over="ignore"):  # a weight too small for float32 is none
-            self.fast_B = self.B.astype(rows.dtype, copy=False)
-        self.V = np.vstack([values.T, np.ones(rows.n_rows)]).astype(dtype)
+        self.bias = bias - self.top
+        # σ may be too small to be squared, and a weight too small for float32 is none
+        with np.errstate(all="ignore"):
+            self.gamma = float(self.sigma**-2.0) if self.sigma < HUGE else 0.0
+            self.fast_B = np.ones((d + 2, rows.n_rows), rows.dtype)
+            self.fast_B[:d] = x.T
+            self.fast_B[-1] = self.bias - self.gamma / 2 * np.einsum("ij,ij->i", x, x)
+        values = x if values is None else values
+        self.V = np.ones((values.shape[1] + 1, rows.n_rows), dtype)
+        self.V[:-1] = values.T
+        self.fast_sums = exponential_sums(self.fast_B, self.V, wide=is_wide)
+
+    @cached_value
+    def B(self) -> NDArray:
+        """Factors of the rows in double precision, of which queries take whatever γ."""
+        return row_factors(self.rows.inside(self.rows.rows), self.bias)
 
     def __call__(
         self, Z: NDArray, log_scale: NDArray | None, n_threads: int
@@ -110,12 +124,14 @@ class DenseSums:
                 z = self.rows.inside(Z[part])
                 square = np.einsum("ij,ij->i", z, z)
             scale = np.zeros(len(z)) if log_scale is None else log_scale[part] + self.top
-            good, gamma = self._are_accurate(square, scale)
+            good = self._are_accurate(square, scale)
             averages, s = np.empty((len(z), len(self.V) - 1)), np.empty(len(z))
             if good.any():
-                with np.errstate(over="ignore"):  # queries for which this matters are not good
-                    A = query_factors(z, gamma, scale - square * gamma / 2)
-                    tiles = exponential_sums(A, self.fast_B, self.V, wide=self.is_wide)
+                with np.errstate(all="ignore"):  # queries for which this matters are not good
+                    A = np.ones((len(z), len(self.fast_B)))
+                    np.multiply(z, self.gamma, out=A[:, :-2])
+                    A[:, -2] = scale - square * (self.gamma / 2)
+                    tiles = self.fast_sums(A)
                 parallel_for(len(tiles), tiles.add, n_threads)
                 averages, s, in_range = self._averages(tiles.sums(), scale)
                 good &= in_range
@@ -128,17 +144,16 @@ class DenseSums:
         """Averages in the values' own units."""
         return A
 
-    def _are_accurate(self, square: NDArray, scale: NDArray) -> tuple[NDArray, NDArray]:
-        """For which queries sums without a maximum pass are accurate; and 1/σ² of each."""
-        rows, sigma, B = self.rows, self.sigma, self.fast_B
-        good = are_in_reach(rows, square, sigma)
-        with np.errstate(all="ignore"):  # σ may be too small to be squared: then none is good
-            gamma = np.full(len(square), sigma**-2.0 if sigma < HUGE else 0.0)
-            if self.V.dtype != B.dtype and not scale.any():  # no guess: if all exponents are small
-                # the logarithm of a mean is at least the mean of the logarithms
-                bias = rows.weight @ (B[-1] - rows.log_weight)
-                good &= np.abs(bias - gamma / 2 * (square + rows.power)) < ORDINARY
-        return good, gamma
+    def _are_accurate(self, square: NDArray, scale: NDArray) -> NDArray:
+        """For which queries sums without a maximum pass are accurate."""
+        rows = self.rows
+        good = are_in_reach(rows, square, self.sigma)
+        if self.V.dtype != rows.dtype and not scale.any():  # no guess: if all exponents are small
+            # the logarithm of a mean is at least the mean of the logarithms
+            with np.errstate(all="ignore"):
+                bias = rows.weight @ (self.bias - rows.log_weight)
+                good &= np.abs(bias - self.gamma / 2 * (square + rows.power)) < ORDINARY
+        return good
 
     def _averages(self, sums: NDArray, scale: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         """Averages, logs of the sums, and which of the sums are in the range of their precision."""
@@ -170,8 +185,7 @@ class DenseMeans(DenseSums):
     def __init__(
         self, rows: Rows, sigma: float, bias: NDArray, dtype: np.dtype, *, is_wide: bool
     ) -> None:
-        values = rows.inside(rows.rows)
-        super().__init__(rows, sigma, bias, values, dtype, is_wide=is_wide)
+        super().__init__(rows, sigma, bias, None, dtype, is_wide=is_wide)
 
     def _outside(self, A: NDArray) -> NDArray:
         return A * self.rows.unit + self.rows.center

@@ -77,9 +77,9 @@ def kernel_mean(
     array([[0.],
            [1.]])
     """
-    Z, rows = _prepare(Z, X, sigma, sample_weight)
     check_tolerance(tol)
     with compute_threads(n_jobs):
+        Z, rows = _prepare(Z, X, sigma, sample_weight)
         return rows.sums(Z, sigma, tol=tol)[0]
 
 
@@ -137,9 +137,9 @@ def log_kernel_density(
     >>> log_kernel_density([[0.0]], [[0.0]], sigma=1.0).round(4)
     array([-0.9189])
     """
-    Z, rows = _prepare(Z, X, sigma, sample_weight)
     check_tolerance(tol)
     with compute_threads(n_jobs):
+        Z, rows = _prepare(Z, X, sigma, sample_weight)
         log_sum = rows.sums(Z, sigma, moment=False, tol=tol)[1]
     log_norm = rows.n_features * (0.5 * np.log(2 * np.pi) + np.log(sigma))
     return (log_sum - log_norm).astype(rows.dtype, copy=False)
@@ -199,9 +199,9 @@ def kernel_gradient(
     >>> kernel_gradient([[0.0]], [[1.0]], sigma=1.0).round(4)
     array([[0.6065]])
     """
-    Z, rows = _prepare(Z, X, sigma, sample_weight)
     check_tolerance(tol)
     with compute_threads(n_jobs):
+        Z, rows = _prepare(Z, X, sigma, sample_weight)
         return gradient_of(*rows.sums(Z, sigma, tol=tol), Z, sigma)
 
 

@@ -10,6 +10,7 @@ from skflow.kernels._dense import DenseMeans, DenseSums, dtype_of_values
 from skflow.kernels._pruned import PRUNED_ROWS, pruned_sums, pruning_pays
 from skflow.kernels._rows import Rows
 from skflow.kernels._threads import compute_threads
+from skflow.kernels._tiles import FEW_VALUES, MOST_VALUES, compiled
 
 __all__ = ["KernelSum", "gradient_of"]
 
@@ -48,6 +49,11 @@ class KernelSum(Rows):
     def _in_double(self) -> KernelSum:
         """The same rows in double precision."""
         return KernelSum(self.rows.astype(np.float64), self.weight * self.n_draws)
+
+    def _dtype_of_sums(self, n_queries: int, n_values: int, tol: float) -> np.dtype:
+        """Single values save time in products of matrices, and none in compiled loops."""
+        in_loops = compiled() is not None and n_values < MOST_VALUES
+        return self.dtype if in_loops else dtype_of_values(self, n_queries, tol)
 
     def sums(
         self,
@@ -92,13 +98,13 @@ class KernelSum(Rows):
         """
         z = Z.rows if isinstance(Z, Rows) else Z
         bias = self.log_weight if log_weight is None else self.log_weight + log_weight
-        dtype = dtype_of_values(self, len(z), tol)
         with compute_threads() as n_threads:
             if tol > 0 and min(self.n_rows, len(z)) >= PRUNED_ROWS:
                 queries = Z if isinstance(Z, Rows) else Rows(z)
                 if pruning_pays(self, queries, sigma, tol):
                     at = queries, sigma, bias, tol
                     return pruned_sums(self, *at, moment=moment, n_threads=n_threads)
+            dtype = self._dtype_of_sums(len(z), self.n_features, tol)
             if moment:
                 dense: DenseSums = DenseMeans(self, sigma, bias, dtype, is_wide=tol > 0)
             else:
@@ -138,7 +144,9 @@ class KernelSum(Rows):
             s.
         """
         with compute_threads() as n_threads:
-            if tol > 0 and not pruning_pays(self, queries, sigma, tol):
+            is_quick = self.dtype == np.float32 and self.n_features < FEW_VALUES
+            in_loops = is_quick and compiled() is not None
+            if tol > 0 and not in_loops and not pruning_pays(self, queries, sigma, tol):
                 balanced = cached_balance(self, queries, sigma, f, tol, n_threads)
                 if balanced is not None:
                     return self._completed(queries, sigma, f, tol, *balanced)
@@ -207,7 +215,7 @@ class KernelSum(Rows):
             Log of the sum of the weights.
         """
         bias = self.log_weight if log_weight is None else self.log_weight + log_weight
-        dtype = dtype_of_values(self, len(Z), tol)
+        dtype = self._dtype_of_sums(len(Z), values.shape[1], tol)
         with compute_threads() as n_threads:
             dense = DenseSums(self, sigma, bias, values, dtype, is_wide=tol > 0)
             return dense(Z, log_scale, n_threads)

@@ -55,8 +55,9 @@ class Rows:
         self.weight = weight  # (n_rows,)
         self.log_weight = np.log(weight)
         self.center = weight @ X.astype(np.float64, copy=False)
-        self.unit = 2.0 ** np.frexp(np.abs(X - self.center).max())[1]
-        x = self.inside(X)
+        x = X - self.center
+        self.unit = 2.0 ** np.frexp(np.abs(x).max())[1]
+        x /= self.unit
         square = np.einsum("ij,ij->i", x, x)
         self.radius_in_units, self.power = float(np.sqrt(square.max())), float(weight @ square)
         self.radius = self.radius_in_units * self.unit
@@ -74,7 +75,9 @@ class Rows:
         z : ndarray of shape (n_queries, n_features)
             ``(Z - center) / unit``.
         """
-        return (Z - self.center) / self.unit
+        z = Z - self.center
+        z /= self.unit
+        return z
 
     @property
     def standard_deviation(self) -> float:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -108,7 +108,7 @@ def exponential(E: NDArray, dtype: np.dtype, out: NDArray | None = None) -> NDAr
     """
     if out is None:
         out = E if E.dtype == dtype else buffer(E.shape, dtype)
-    loops = None if HAS_WIDE_EXP else compiled()
+    loops = compiled()
     if loops is None:
         return np.asarray(np.exp(E, out=out, dtype=dtype, casting="same_kind"))
     loops.exponential(E, out)
@@ -158,16 +158,16 @@ class TileSums:
         return join(self.totals, self.n_queries)
 
 
-def exponential_sums(A: NDArray, B: NDArray, V: NDArray, *, wide: bool) -> Any:
-    """Return `TileSums` of exponentials, compiled where that is faster.
+def exponential_sums(B: NDArray, V: NDArray, *, wide: bool) -> Callable[[NDArray], Any]:
+    """Return `TileSums` of exponentials as a function of A, compiled where that is faster.
 
     Exponents are taken in the dtype of B. In wide tiles a query's bits may depend on the others.
     """
-    A = A.astype(B.dtype)
-    loops = compiled() if V.dtype == B.dtype and len(V) <= MOST_VALUES[B.dtype] else None
-    if loops is not None:
-        return loops.CompiledSums(A, B, V)
-    return TileSums(A, B, V, lambda E: exponential(E, V.dtype), wide=wide)
+    loops = compiled()
+    if loops is not None and V.dtype == B.dtype and len(V) <= MOST_VALUES:
+        return loops.sums_over(B, V)
+    kernel = partial(exponential, dtype=V.dtype)
+    return lambda A: TileSums(A.astype(B.dtype), B, V, kernel, wide=wide)
 
 
 def query_factors(z: NDArray, gamma: NDArray, offset: NDArray) -> NDArray:
@@ -219,27 +219,12 @@ def stream_safely(
     return totals, tops
 
 
-def _has_wide_exp() -> bool:
-    """Whether NumPy computes eˣ with instructions for 512 bits, which numba's loops do not use.
-
-    A property of the processor and not a timing, so that every process takes the same path.
-    """
-    try:
-        from numpy.lib.introspect import opt_func_info
-    except ImportError:  # NumPy < 2
-        return False
-    loop = opt_func_info(func_name="^exp$").get("exp", {}).get("dd", {})
-    return any(name in loop.get("current", "") for name in ("AVX512", "X86_V4"))
-
-
-HAS_WIDE_EXP = _has_wide_exp()
-# Most values per row that compiled loops sum faster: of more, matrix products are the most of it,
-# and BLAS has the wider instructions (docs/performance.md has the figures).
-MOST_VALUES = (
-    {np.dtype(np.float32): 8, np.dtype(np.float64): 4}
-    if HAS_WIDE_EXP
-    else {np.dtype(np.float32): 24, np.dtype(np.float64): 24}
-)
+# Most values per row that compiled loops sum: of more, matrix products are nearly all of the work,
+# and BLAS has the better ones (docs/performance.md has the figures).
+MOST_VALUES = 64
+# Most values per row of which two sums in single precision take less than one whose kernel values
+# are kept for the other.
+FEW_VALUES = 24
 
 
 @cache
