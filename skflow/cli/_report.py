@@ -126,7 +126,7 @@ def _run(
     """Fit to some target rows, and measure against others; also return what was measured."""
     by = transport.by_
     train, test = _split(_some(target, rng), by)
-    model, strata, before = clone(transport).set_params(verbose=0), None, None
+    model, strata, before = _again(transport), None, None
     if is_frozen and source is not None:
         reference, source = _split(_some(source, rng), by)
         train = of_groups(train, reference, by)
@@ -145,6 +145,16 @@ def _run(
     Z, X, Y = (transport.encode(table) for table in (after, train, test))
     figures = measure(transport.encoder_, before, Z, X, Y, strata, rng)
     return figures, (Z, Y) if strata is None else _balanced(Z, Y, strata)
+
+
+def _again(transport: TableTransport) -> TableTransport:
+    """The same, not fitted; where there are no groups, with the last bandwidth that it found."""
+    model = clone(transport).set_params(verbose=0)
+    if not transport.by_:
+        (flow,) = map(clone, transport.flows_.values())
+        quiet = {"verbose": 0} if "verbose" in flow.get_params() else {}
+        model.set_params(flow=flow.set_params(**quiet))
+    return model
 
 
 def _balanced(Z: NDArray, Y: NDArray, strata: Strata) -> tuple[NDArray, NDArray]:
