@@ -158,7 +158,9 @@ class GroupFlow(PlainState):
     def move(self, part: pandas.DataFrame, noise: RowNoise) -> pandas.DataFrame:
         """Return source rows, moved."""
         S, flow = self.encode(part, noise), self.flow
-        if self._wide is not None and not _is_near(S):
+        if self._wide is not None and _is_near(S):
+            S = S.astype(np.float32)
+        elif self._wide is not None:
             rows, given = self._wide
             flow = clone(flow).fit(rows, **given)
         return self._decode(flow.transform(S))
