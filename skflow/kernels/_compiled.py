@@ -35,6 +35,7 @@ if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]  # set when numba is 
 QUERIES = 128  # queries of a tile
 BLOCK = 256  # times four rows whose terms add up in the values' precision, before they do in double
 TURNS = 8  # how often a core comes for more work
+LEAST_PAIRS = 2**17  # of a turn: to wake a thread takes as long as fewer
 # What exponents have values in single precision: zero below, infinity above.
 SINGLE_RANGE = -127 * math.log(2), 128.01 * math.log(2)
 # A product and a sum may be one instruction, and 1 / 0 is no error.
@@ -283,7 +284,8 @@ class CompiledSums:
         Q = Q.reshape(n_tiles, QUERIES, -1).swapaxes(1, 2)  # exponents of two
         self.Q, self.B, self.V = np.ascontiguousarray(Q), B, V
         self.totals = np.zeros((n_tiles, V.shape[1], QUERIES))
-        self.step = max(1, n_tiles // (TURNS * n_cores()))
+        least = -(-LEAST_PAIRS // (4 * len(B) * QUERIES))
+        self.step = max(least, n_tiles // (TURNS * n_cores()))
 
     def __len__(self) -> int:
         return -(-len(self.Q) // self.step)
